@@ -48,6 +48,12 @@ type SocketLister interface {
 	Sockets(ctx context.Context, ref Ref) ([]netip.AddrPort, error)
 }
 
+// Tailer is a Driver that can show what a runtime has printed.
+type Tailer interface {
+	// Tail returns at most limit of the last bytes that the runtime's present or last run printed on standard output.
+	Tail(ctx context.Context, ref Ref, limit int) ([]byte, error)
+}
+
 // Ref names a runtime. UID is its identity; namespace and name are for people.
 type Ref struct {
 	UID       string

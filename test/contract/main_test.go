@@ -1,0 +1,100 @@
+// Package contract holds any executable against what is known of drasi-server
+// 0.2.2: it replays the recordings of the real one, and pins each fact that
+// the product relies on by a case of its own.
+//
+// DRASI_SERVER and PLUGINS_DIR name the executable and a directory with its
+// plugins; without them the simulator and its stand-ins are built and used.
+package contract
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/draas-io/draas/test/drasisim/plugin"
+)
+
+// target is what this run examines.
+type target struct {
+	server  string
+	plugins string
+	// simulated tells whether it is the simulator.
+	simulated bool
+}
+
+// parallel bounds how many servers run at once: they mostly wait.
+const parallel = "12"
+
+// subject is set once by TestMain, before any test runs.
+var subject target
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		fmt.Fprintln(os.Stderr, "contract:", err)
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "contract")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "contract:", err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if subject, err = prepare(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "contract:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// prepare finds the executable and the plugins, or makes them.
+func prepare(dir string) (target, error) {
+	// Some scenarios run as another user.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return target{}, fmt.Errorf("open work directory: %w", err)
+	}
+	t := target{server: os.Getenv("DRASI_SERVER"), plugins: os.Getenv("PLUGINS_DIR")}
+	var err error
+	if t.server == "" {
+		t.simulated = true
+		if t.server, err = buildSimulator(dir); err != nil {
+			return t, err
+		}
+	}
+	if t.plugins == "" {
+		t.plugins = filepath.Join(dir, "standins")
+		if err := os.Mkdir(t.plugins, 0o755); err != nil {
+			return t, fmt.Errorf("make plugin directory: %w", err)
+		}
+		if err := plugin.WriteSet(t.plugins, plugin.Recorded()); err != nil {
+			return t, err
+		}
+	}
+	if t.server, err = filepath.Abs(t.server); err != nil {
+		return t, fmt.Errorf("find server: %w", err)
+	}
+	if t.plugins, err = filepath.Abs(t.plugins); err != nil {
+		return t, fmt.Errorf("find plugins: %w", err)
+	}
+	return t, nil
+}
+
+func buildSimulator(dir string) (string, error) {
+	out := filepath.Join(dir, "bin", "drasi-server")
+	cmd := exec.Command("go", "build", "-o", out, "github.com/draas-io/draas/test/drasisim")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build simulator: %w\n%s", err, text)
+	}
+	if err := os.Chmod(filepath.Dir(out), 0o755); err != nil {
+		return "", fmt.Errorf("open build directory: %w", err)
+	}
+	return out, nil
+}

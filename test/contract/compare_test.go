@@ -12,8 +12,8 @@ import (
 
 // names are what a recording wrote instead of values of one run.
 type names struct {
-	dir, plugins string
-	ports        map[string]int
+	dir, plugins, bin string
+	ports             map[string]int
 }
 
 var (
@@ -32,7 +32,7 @@ func (n names) fill(text string) string {
 		text = strings.ReplaceAll(text, "@"+name+"@", strconv.Itoa(port))
 	}
 	text = strings.ReplaceAll(text, "@PLUGINS@", n.plugins)
-	text = strings.ReplaceAll(text, "@BINDIR@", filepath.Dir(subject.server))
+	text = strings.ReplaceAll(text, "@BINDIR@", n.bin)
 	return strings.ReplaceAll(text, "@DIR@", n.dir)
 }
 

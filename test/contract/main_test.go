@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/draas-io/draas/test/drasisim/plugin"
@@ -28,8 +29,22 @@ type target struct {
 // parallel bounds how many servers run at once: they mostly wait.
 const parallel = "12"
 
-// subject is set once by TestMain, before any test runs.
-var subject target
+// workDir holds what a run makes. TestMain sets it before any test runs.
+var workDir string
+
+// prepared makes the target once, while tests run: what is read before is not
+// seen by go test's cache, which would answer for another executable.
+var prepared = sync.OnceValues(func() (target, error) { return prepare(workDir) })
+
+// subject is the target of this run.
+func subject(t *testing.T) target {
+	t.Helper()
+	made, err := prepared()
+	if err != nil {
+		t.Fatalf("prepare: %v", err)
+	}
+	return made
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -41,16 +56,12 @@ func runAll(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "contract:", err)
 		return 1
 	}
-	dir, err := os.MkdirTemp("", "contract")
-	if err != nil {
+	var err error
+	if workDir, err = os.MkdirTemp("", "contract"); err != nil {
 		fmt.Fprintln(os.Stderr, "contract:", err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if subject, err = prepare(dir); err != nil {
-		fmt.Fprintln(os.Stderr, "contract:", err)
-		return 1
-	}
+	defer func() { _ = os.RemoveAll(workDir) }()
 	return m.Run()
 }
 
@@ -87,6 +98,9 @@ func prepare(dir string) (target, error) {
 }
 
 func buildSimulator(dir string) (string, error) {
+	if err := touchSources(filepath.Join("..", "drasisim")); err != nil {
+		return "", err
+	}
 	out := filepath.Join(dir, "bin", "drasi-server")
 	cmd := exec.Command("go", "build", "-o", out, "github.com/draas-io/draas/test/drasisim")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -97,4 +111,19 @@ func buildSimulator(dir string) (string, error) {
 		return "", fmt.Errorf("open build directory: %w", err)
 	}
 	return out, nil
+}
+
+// touchSources makes go test's cache depend on the simulator, which is built
+// and run but not imported.
+func touchSources(dir string) error {
+	sources, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return fmt.Errorf("list sources: %w", err)
+	}
+	for _, source := range append(sources, dir) {
+		if _, err := os.Stat(source); err != nil {
+			return fmt.Errorf("find sources: %w", err)
+		}
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ const nobody = 65534
 func start(t *testing.T, l launch) *process {
 	t.Helper()
 	p := &process{t: t, ended: make(chan struct{}), outDir: openDir(t)}
-	p.cmd = exec.Command(subject.server, l.args...)
+	p.cmd = exec.Command(subject(t).server, l.args...)
 	p.cmd.Dir = l.dir
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "NO_COLOR=1"}
 	for name, val := range l.env {
@@ -70,10 +70,7 @@ func start(t *testing.T, l launch) *process {
 // openDir is a temporary directory that every user may enter.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(filepath.Dir(filepath.Dir(subject.plugins)), "run")
-	if err != nil {
-		dir, err = os.MkdirTemp("", "run")
-	}
+	dir, err := os.MkdirTemp(workDir, "run")
 	if err != nil {
 		t.Fatalf("make directory: %v", err)
 	}

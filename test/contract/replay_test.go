@@ -73,7 +73,9 @@ func replay(t *testing.T, name string, rec *recording) {
 
 // lay prepares the working directory and the ports.
 func (r *run) lay() {
-	r.names = names{dir: openDir(r.t), plugins: subject.plugins, ports: map[string]int{}}
+	r.names = names{
+		dir: openDir(r.t), plugins: subject(r.t).plugins, bin: filepath.Dir(subject(r.t).server), ports: map[string]int{},
+	}
 	for _, name := range append([]string{"API"}, r.rec.Ports...) {
 		if r.names.ports[name] == 0 {
 			r.names.ports[name] = freePort(r.t)

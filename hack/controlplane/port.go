@@ -1,7 +1,9 @@
 package controlplane
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -39,18 +41,28 @@ func loadPorts(dir string) (ports, error) {
 	return p, nil
 }
 
-// choose leaves the ports that are free and sets the others anew. All are held until the last is found, so that no two become the same.
-func choose(wanted ...*int) error {
+// choose leaves the ports that are free and sets the others anew.
+func choose(wanted ...*int) (err error) {
+	var held []net.Listener // until the last is found, so that no two become the same
+	defer func() {
+		for _, l := range held {
+			err = errors.Join(err, l.Close())
+		}
+	}()
 	for _, port := range wanted {
-		l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(*port)))
+		l, err := listen(*port)
 		if err != nil {
-			l, err = net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+			l, err = listen(0)
 		}
 		if err != nil {
 			return fmt.Errorf("find a free port: %w", err)
 		}
-		defer func() { _ = l.Close() }()
+		held = append(held, l)
 		*port = l.Addr().(*net.TCPAddr).Port
 	}
 	return nil
+}
+
+func listen(port int) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 }

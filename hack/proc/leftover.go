@@ -85,13 +85,13 @@ func alive(pid int, started string) bool {
 
 // startTime reads field 22 of /proc/PID/stat, in clock ticks since boot; an error for a zombie.
 func startTime(pid int) (string, error) {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return "", fmt.Errorf("read the start time of process %d: %w", pid, err)
 	}
-	// The name in parentheses may hold anything, so count from its end, where field 3 follows.
+	// The name in parentheses may hold anything, so count from its end, where field 3, the state, follows.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	const state, start = 3 - 3, 22 - 3
+	const state, start = 0, 19
 	if len(fields) <= start || fields[state] == "Z" {
 		return "", fmt.Errorf("process %d has ended", pid)
 	}

@@ -4,6 +4,7 @@ package proc
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,21 +23,23 @@ func start(t *testing.T, dir, script string) *Process {
 	return p
 }
 
-func waitLine(t *testing.T, p *Process, want string) {
+func waitLine(t *testing.T, p *Process, want func(line string) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if slices.Contains(p.Tail(10), want) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("log never had %q: %q", want, p.Tail(10))
+	deadline := time.After(20 * time.Second)
+	for !slices.ContainsFunc(p.Tail(10), want) {
+		select {
+		case <-deadline:
+			t.Fatalf("the log never had the line: %q", p.Tail(10))
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
+func isUp(line string) bool { return line == "up" }
+
 func TestStopEndsWithinTheGrace(t *testing.T) {
 	p := start(t, t.TempDir(), `trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done`)
-	waitLine(t, p, "up")
+	waitLine(t, p, isUp)
 	if err := p.Stop(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +53,7 @@ func TestStopEndsWithinTheGrace(t *testing.T) {
 
 func TestStopKillsWhatIgnoresIt(t *testing.T) {
 	p := start(t, t.TempDir(), `trap '' TERM; echo up; while :; do sleep 0.05; done`)
-	waitLine(t, p, "up")
+	waitLine(t, p, isUp)
 	if err := p.Stop(200 * time.Millisecond); !errors.Is(err, ErrKilled) {
 		t.Errorf("got %v, want ErrKilled", err)
 	}
@@ -61,12 +64,13 @@ func TestStopKillsWhatIgnoresIt(t *testing.T) {
 
 func TestPartHasItsOwnSession(t *testing.T) {
 	p := start(t, t.TempDir(), `read -r _ _ _ _ _ sid _ </proc/$$/stat; echo "$sid $$"; sleep 60`)
-	var line []string
-	for deadline := time.Now().Add(20 * time.Second); len(line) != 2 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		line = strings.Fields(strings.Join(p.Tail(1), ""))
-	}
-	if len(line) != 2 || line[0] != line[1] {
-		t.Errorf("session and PID are %v, want them equal", line)
+	var session, pid string
+	waitLine(t, p, func(line string) bool {
+		n, _ := fmt.Sscan(line, &session, &pid)
+		return n == 2
+	})
+	if session != pid {
+		t.Errorf("the session is %s, the PID %s: want them equal", session, pid)
 	}
 }
 
@@ -90,7 +94,7 @@ func TestTailHasOnlyThisRun(t *testing.T) {
 func TestLeftoverIsStoppedOnlyWhenItIsTheSameProcess(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, dir, `echo up; sleep 60`)
-	waitLine(t, p, "up")
+	waitLine(t, p, isUp)
 	file := filepath.Join(dir, "pids", "part")
 	written, err := os.ReadFile(file)
 	if err != nil {

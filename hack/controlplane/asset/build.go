@@ -25,8 +25,10 @@ func (r *Resolver) build(ctx context.Context, v versions, cache string) (string,
 	defer drop()
 	started := time.Now()
 	r.logf("building kubernetes %s and etcd %s from Go modules into %s: about 600 MiB to download, and some 5 minutes on 2 cores the first time", v.kubernetes, v.etcd, v.dir(cache))
-	args := []string{"build", "-v", "-trimpath", "-ldflags", v.ldflags(), "-o", dir + string(filepath.Separator),
-		etcdModule, kubernetesModule + "/cmd/kube-apiserver", kubernetesModule + "/cmd/kubectl"}
+	args := []string{
+		"build", "-v", "-trimpath", "-ldflags", v.ldflags(), "-o", dir + string(filepath.Separator),
+		etcdModule, kubernetesModule + "/cmd/kube-apiserver", kubernetesModule + "/cmd/kubectl",
+	}
 	if err := r.goBuild(ctx, args); err != nil {
 		return "", err
 	}

@@ -3,7 +3,7 @@ package drasi
 import "strings"
 
 // keyTypes are the known keys of a kind by their path: a.b is key b of the object at a, a[].b of each object of the list at a, a.* every key of
-// the object at a.
+// the object at a. A * stands for one key.
 type keyTypes map[string]valueType
 
 // commonKeys are the keys that the server itself takes out of a component or a provider.
@@ -32,7 +32,7 @@ func (p *planner) keys(e entry, category, kind string, values *values) {
 	walk := keyWalk{types: kindKeys(category, kind), values: values}
 	for _, key := range sortedKeys(e.object) {
 		if !commonKeys[key] {
-			walk.node(child(e.path, key), key, e.object[key])
+			walk.node(child(e.path, key), patternKey(key), e.object[key])
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (w *keyWalk) node(field, pattern string, value any) {
 	switch value := value.(type) {
 	case object:
 		for _, key := range sortedKeys(value) {
-			w.node(child(field, key), pattern+"."+key, value[key])
+			w.node(child(field, key), pattern+"."+patternKey(key), value[key])
 		}
 	case []any:
 		for i, item := range value {
@@ -65,14 +65,24 @@ func (w *keyWalk) node(field, pattern string, value any) {
 	}
 }
 
-// typeOf is the type of a key by its own path, or by that of every key of its object.
+// patternKey is a key as it stands in a path of keyTypes: characters that mean something there are none of a known key's.
+func patternKey(key string) string {
+	return strings.NewReplacer(".", "\x00", "[", "\x00", "*", "\x00").Replace(key)
+}
+
+// typeOf is the type of a key by its own path, or by one in which a * stands for a key on the way.
 func (w *keyWalk) typeOf(pattern string) (valueType, bool) {
 	if t, known := w.types[pattern]; known {
 		return t, true
 	}
-	if dot := strings.LastIndexByte(pattern, '.'); dot >= 0 {
-		t, known := w.types[pattern[:dot]+".*"]
-		return t, known
+	parts := strings.Split(pattern, ".")
+	for i := 1; i < len(parts); i++ {
+		own := parts[i]
+		parts[i] = "*"
+		if t, known := w.types[strings.Join(parts, ".")]; known {
+			return t, true
+		}
+		parts[i] = own
 	}
 	return valueType{}, false
 }

@@ -153,7 +153,7 @@ func (p *planner) logLevel(values *values) {
 		return
 	}
 	field := child(configPath, "logLevel")
-	if word, ok := values.scalar(field, written, wordType); ok && !isLogLevel(word) {
+	if word, ok := values.scalar(field, written, textType); ok && !isLogLevel(word) {
 		p.out.refuse(field, "must be one of %s", strings.Join(logLevelWords, ", "))
 	}
 }

@@ -35,7 +35,6 @@ type valueType struct {
 // The types of keys. Names that end in Plain are of keys that are no ConfigValue.
 var (
 	textType      = valueType{base: textual}
-	wordType      = valueType{base: textual}
 	onOffType     = valueType{base: textual, onOff: true}
 	variableType  = valueType{base: textual, variable: true}
 	portType      = valueType{base: whole, max: 1<<16 - 1}
@@ -44,6 +43,7 @@ var (
 	boolType      = valueType{base: boolean}
 	anyType       = valueType{base: anything}
 	textPlain     = valueType{base: textual, plain: true}
+	u32Plain      = valueType{base: whole, max: 1<<32 - 1, plain: true}
 	u64Plain      = valueType{base: whole, max: 1<<64 - 1, plain: true}
 	boolPlain     = valueType{base: boolean, plain: true}
 	logLevelWords = []string{"trace", "debug", "info", "warn", "error"}

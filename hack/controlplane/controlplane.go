@@ -40,7 +40,7 @@ type ControlPlane struct {
 }
 
 // New prepares certificates, keys and ports in the directory, keeping those of an earlier run, and stops what an earlier run may have left running.
-func New(opts Options) (*ControlPlane, error) {
+func New(ctx context.Context, opts Options) (*ControlPlane, error) {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
@@ -62,7 +62,7 @@ func New(opts Options) (*ControlPlane, error) {
 	if cp.pki, err = loadPKI(filepath.Join(dir, "pki"), opts.Clock()); err != nil {
 		return nil, err
 	}
-	if cp.ports, err = loadPorts(dir); err != nil {
+	if cp.ports, err = loadPorts(ctx, dir); err != nil {
 		return nil, err
 	}
 	cp.admin, err = cp.adminConfig()

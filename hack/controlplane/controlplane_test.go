@@ -29,7 +29,7 @@ func prepare(t *testing.T, dir string) *ControlPlane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cp, err := New(Options{Assets: assets, Dir: dir, Volatile: true, Logf: t.Logf})
+	cp, err := New(t.Context(), Options{Assets: assets, Dir: dir, Volatile: true, Logf: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}

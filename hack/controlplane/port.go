@@ -20,7 +20,7 @@ type ports struct {
 }
 
 // loadPorts reads the remembered ports and replaces those that somebody else has taken meanwhile.
-func loadPorts(dir string) (ports, error) {
+func loadPorts(ctx context.Context, dir string) (ports, error) {
 	file := filepath.Join(dir, "ports.json")
 	var p ports
 	if text, err := os.ReadFile(file); err == nil {
@@ -28,7 +28,7 @@ func loadPorts(dir string) (ports, error) {
 	} else if !os.IsNotExist(err) {
 		return p, fmt.Errorf("read the remembered ports: %w", err)
 	}
-	if err := choose(&p.Etcd, &p.APIServer); err != nil {
+	if err := choose(ctx, &p.Etcd, &p.APIServer); err != nil {
 		return p, err
 	}
 	text, err := json.Marshal(p)
@@ -42,7 +42,7 @@ func loadPorts(dir string) (ports, error) {
 }
 
 // choose leaves the ports that are free and sets the others anew.
-func choose(wanted ...*int) (err error) {
+func choose(ctx context.Context, wanted ...*int) (err error) {
 	var held []net.Listener // until the last is found, so that no two become the same
 	defer func() {
 		for _, l := range held {
@@ -50,9 +50,9 @@ func choose(wanted ...*int) (err error) {
 		}
 	}()
 	for _, port := range wanted {
-		l, err := listen(*port)
+		l, err := listen(ctx, *port)
 		if err != nil {
-			l, err = listen(0)
+			l, err = listen(ctx, 0)
 		}
 		if err != nil {
 			return fmt.Errorf("find a free port: %w", err)
@@ -63,6 +63,6 @@ func choose(wanted ...*int) (err error) {
 	return nil
 }
 
-func listen(port int) (net.Listener, error) {
-	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 }

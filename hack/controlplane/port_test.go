@@ -8,7 +8,7 @@ import (
 
 func TestPortsAreRememberedUnlessTaken(t *testing.T) {
 	dir := t.TempDir()
-	first, err := loadPorts(dir)
+	first, err := loadPorts(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func TestPortsAreRememberedUnlessTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	second, err := loadPorts(dir)
+	second, err := loadPorts(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

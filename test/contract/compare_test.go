@@ -49,11 +49,12 @@ func (n names) fillJSON(text string) string {
 func (n names) hide(text string) string {
 	text = strings.ReplaceAll(text, n.plugins, "@PLUGINS@")
 	text = strings.ReplaceAll(text, n.dir, "@DIR@")
+	// Times and ids first: they may hold the digits of a port.
+	text = timePattern.ReplaceAllString(text, "@TIME@")
+	text = uuidPattern.ReplaceAllString(text, "@UUID@")
 	for name, port := range n.ports {
 		text = strings.ReplaceAll(text, strconv.Itoa(port), "@"+name+"@")
 	}
-	text = timePattern.ReplaceAllString(text, "@TIME@")
-	text = uuidPattern.ReplaceAllString(text, "@UUID@")
 	text = noSources.ReplaceAllString(text, "$1")
 	return parserText.ReplaceAllString(text, "YAML error: …, JSON error: …\n")
 }

@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/draas-io/draas/test/drasisim/plugin"
@@ -55,6 +57,11 @@ func runAll(m *testing.M) int {
 	if err := flag.Set("test.parallel", parallel); err != nil {
 		fmt.Fprintln(os.Stderr, "contract:", err)
 		return 1
+	}
+	// An ignored SIGINT, as a shell gives to what runs in its background, would
+	// be handed down to the servers; a caught one is not.
+	if signal.Ignored(syscall.SIGINT) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
 	}
 	var err error
 	if workDir, err = os.MkdirTemp("", "contract"); err != nil {

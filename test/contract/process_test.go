@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -189,32 +188,6 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() boo
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// nextPort walks through a range below the ephemeral ports, so that two tests
-// never get the same one and no outgoing connection takes it meanwhile.
-var nextPort atomic.Uint32
-
-const (
-	firstPort = 22000
-	portCount = 10000
-)
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range portCount {
-		port := firstPort + (int(nextPort.Add(1))+os.Getpid()*37)%portCount
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatalf("close listener: %v", err)
-		}
-		return port
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // holdPort listens on a loopback port for as long as the test runs.

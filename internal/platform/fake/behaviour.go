@@ -2,6 +2,7 @@ package fake
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/draas-io/draas/internal/platform"
@@ -83,22 +84,43 @@ func (w *World) Behave(key string, behaviour Behaviour) {
 	w.behaviours[key] = &behaviour
 }
 
-// behaviour returns how a runtime behaves, and what it has used of it.
-func (w *World) behaviour(ref platform.Ref) (*Behaviour, *progress) {
-	found := w.behaviours[""]
-	if special, ok := w.behaviours[ref.Namespace+"/"+ref.Name]; ok {
-		found = special
-	}
-	if special, ok := w.behaviours[ref.UID]; ok && ref.UID != "" {
-		found = special
-	}
-	used, ok := w.used[ref.UID]
+// BehaveIf sets how runtimes behave whose inputs match, whatever Behave says; of several that match, the last one set counts.
+func (w *World) BehaveIf(match func(*platform.Desired) bool, behaviour Behaviour) {
+	w.mu.Lock()
+	defer w.unlock()
+	w.conditional = append(w.conditional, conditional{match: match, Behaviour: &behaviour})
+}
+
+// conditional is a behaviour of runtimes whose inputs match.
+type conditional struct {
+	*Behaviour
+	match func(*platform.Desired) bool
+}
+
+// behaviour returns how a runtime behaves with these inputs, and what it has used of it.
+func (w *World) behaviour(desired *platform.Desired) (*Behaviour, *progress) {
+	found := w.lookup(desired)
+	used, ok := w.used[desired.UID]
 	if !ok {
 		used = &progress{}
-		w.used[ref.UID] = used
+		w.used[desired.UID] = used
 	}
 	if used.of != found {
 		*used = progress{of: found}
 	}
 	return found, used
+}
+
+func (w *World) lookup(desired *platform.Desired) *Behaviour {
+	for _, candidate := range slices.Backward(w.conditional) {
+		if candidate.match(desired) {
+			return candidate.Behaviour
+		}
+	}
+	for _, key := range []string{desired.UID, desired.Namespace + "/" + desired.Name} {
+		if found, ok := w.behaviours[key]; ok {
+			return found
+		}
+	}
+	return w.behaviours[""]
 }

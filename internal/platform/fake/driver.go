@@ -192,6 +192,9 @@ func (w *World) ensure(desired *platform.Desired) error {
 		return &platform.WaitError{Code: platform.CodeStopping, Message: "the runtime is being stopped"}
 	case r.next.Hash == desired.Hash:
 		r.next = &inputs{Desired: clone(desired), api: r.next.api}
+		if r.stop != nil {
+			w.ask(r, desired.Grace, w.clock.Now())
+		}
 		return nil
 	case !desired.Replace:
 		return &platform.WaitError{Code: platform.CodeReplaceRefused, Message: "other inputs run and may not be replaced"}
@@ -202,7 +205,7 @@ func (w *World) ensure(desired *platform.Desired) error {
 
 // refuse tells why the inputs cannot be run, before anything is touched.
 func (w *World) refuse(desired *platform.Desired) error {
-	behaviour, used := w.behaviour(desired.Ref)
+	behaviour, used := w.behaviour(desired)
 	if err, ok := take(behaviour.EnsureErrors, &used.ensureErrors); ok {
 		return err
 	}
@@ -286,7 +289,7 @@ func (w *World) remove(r *runtime, keepData bool) {
 
 // sockets are where the server of r listens.
 func (w *World) sockets(r *runtime) []netip.AddrPort {
-	behaviour, _ := w.behaviour(r.ref)
+	behaviour, _ := w.behaviour(&r.process.Desired)
 	all := []netip.AddrPort{r.process.api}
 	for _, listener := range r.process.Listeners {
 		all = append(all, netip.AddrPortFrom(listener.Address, listener.Port))

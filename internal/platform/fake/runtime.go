@@ -115,14 +115,19 @@ func (w *World) step(r *runtime, now time.Time) bool {
 
 // tell makes r run with the inputs: at once, or when what runs has been stopped.
 func (w *World) tell(r *runtime, next *inputs, now time.Time) {
-	behaviour, _ := w.behaviour(r.ref)
 	r.next, r.apiPort = next, next.api.Port()
 	r.unasked, r.failures, r.lastExit, r.startError = false, 0, nil, nil
 	if r.process != nil {
 		w.ask(r, next.Grace, now)
 		return
 	}
-	r.startAt = now.Add(behaviour.StartDelay)
+	r.startAt = w.ready(next, now)
+}
+
+// ready is when a server can be there that is asked for now.
+func (w *World) ready(next *inputs, now time.Time) time.Time {
+	behaviour, _ := w.behaviour(&next.Desired)
+	return now.Add(behaviour.StartDelay)
 }
 
 // ask asks the process of r to end, or shortens the grace that it was given.
@@ -133,7 +138,7 @@ func (w *World) ask(r *runtime, grace time.Duration, now time.Time) {
 		return
 	}
 	r.stop = &stop{since: now, grace: grace}
-	behaviour, _ := w.behaviour(r.ref)
+	behaviour, _ := w.behaviour(&r.process.Desired)
 	if end := now.Add(behaviour.StopDelay); !behaviour.IgnoresStop && !(r.process.ends && r.process.endsAt.Before(end)) {
 		r.process.ends, r.process.endsAt, r.process.ending = true, end, Ending{}
 	}
@@ -141,7 +146,7 @@ func (w *World) ask(r *runtime, grace time.Duration, now time.Time) {
 
 // start starts a server with the next inputs, or notes why that cannot be tried.
 func (w *World) start(r *runtime, now time.Time) {
-	behaviour, used := w.behaviour(r.ref)
+	behaviour, used := w.behaviour(&r.next.Desired)
 	if err, ok := take(behaviour.StartErrors, &used.startErrors); ok {
 		r.startError = err
 		w.delay(r, now)
@@ -173,9 +178,10 @@ func (w *World) end(p *process, at time.Time) {
 func (w *World) notice(r *runtime, now time.Time) {
 	p, asked := r.process, r.stop != nil
 	r.process, r.stop = nil, nil
+	if asked && r.next != nil {
+		r.startAt = w.ready(r.next, now)
+	}
 	if asked {
-		behaviour, _ := w.behaviour(r.ref)
-		r.startAt = now.Add(behaviour.StartDelay)
 		return
 	}
 	r.lastExit = p.exit(now)

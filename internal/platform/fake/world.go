@@ -40,6 +40,7 @@ type World struct {
 	versions    map[string]bool
 	plugins     map[string]bool
 	behaviours  map[string]*Behaviour
+	conditional []conditional
 	used        map[string]*progress
 	runtimes    map[string]*runtime
 	foreign     map[string]bool
@@ -182,7 +183,7 @@ func (w *World) settleAll() {
 
 // apiOf chooses where the API of a runtime listens: where its behaviour says, else as wished if that is free, else where it was, else in the range.
 func (w *World) apiOf(r *runtime, desired *platform.Desired) (netip.AddrPort, error) {
-	if behaviour, _ := w.behaviour(desired.Ref); behaviour.API != nil {
+	if behaviour, _ := w.behaviour(desired); behaviour.API != nil {
 		return behaviour.API(desired.Ref), nil
 	}
 	before := uint16(0)

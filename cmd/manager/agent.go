@@ -1,0 +1,59 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/agent"
+)
+
+func newAgentCommand() *cobra.Command {
+	var shared common
+	options := &agent.Options{PortRange: agent.PortRange{First: 20000, Last: 20999}, Version: buildVersion()}
+	platforms := []string{string(v1alpha1.PlatformProcess)}
+	command := &cobra.Command{
+		Use:   "agent",
+		Short: "Run the servers of this machine",
+		Long: `The agent registers this machine as a DrasiHost, keeps its Lease, and runs the drasi-servers of the DrasiInstances that are placed on it.
+
+Servers outlive the agent: it may be stopped, killed or upgraded at any time, and finds them again by the journal in its state directory. While
+the API server is away it goes on restarting what crashes.
+
+The paths of --drasi-server and --plugins-dir may hold {version}, which stands for an instance's spec.version:
+  --drasi-server /opt/drasi/{version}/drasi-server --plugins-dir /opt/drasi/{version}/plugins
+Without {version} the one executable is asked for its version.`,
+		Example: `  manager agent --host node-a --kubeconfig agent.kubeconfig --state-dir /var/lib/draas \
+    --drasi-server '/opt/drasi/{version}/drasi-server' --plugins-dir '/opt/drasi/{version}/plugins' --address 10.0.0.4`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			log, err := shared.logger()
+			if err != nil {
+				return err
+			}
+			options.MetricsAddress, options.HealthAddress = shared.metricsAddress, shared.healthAddress
+			options.Platforms = nil
+			for _, platform := range platforms {
+				options.Platforms = append(options.Platforms, v1alpha1.Platform(platform))
+			}
+			return agent.Run(command.Context(), shared.connect, options, log.WithValues("host", options.Host))
+		},
+	}
+	shared.addFlags(command, "127.0.0.1:8082", "127.0.0.1:8083")
+	flags := command.Flags()
+	flags.StringVar(&options.Host, "host", agent.DefaultHost(), "name of this machine's DrasiHost; in a cluster that of its Node ($NODE_NAME)")
+	flags.StringVar(&options.StateDir, "state-dir", "/var/lib/draas", "directory for everything that is kept on disk: servers' data and output, the journal")
+	flags.StringVar(&options.DrasiServer, "drasi-server", "", "path of drasi-server's executable; may hold {version}")
+	flags.StringVar(&options.PluginsDir, "plugins-dir", "", "directory with ready-made plugins (libdrasi_*.so); may hold {version}")
+	flags.StringSliceVar(&platforms, "platforms", platforms, "platforms to serve: Process")
+	flags.Var(&portRangeValue{&options.PortRange}, "port-range", "ports, as FIRST-LAST, from which servers' APIs get theirs; must not overlap the kernel's ephemeral range")
+	flags.StringVar(&options.Address, "address", "", "address at which others reach this machine: that of exposed listeners in status.endpoints")
+	flags.Int32Var(&options.Capacity, "capacity", 0, "how many instances this machine takes; 0: no limit")
+	flags.BoolVar(&options.StopServersOnExit, "stop-servers-on-exit", false, "for development: stop all servers when the agent ends; they start again with it")
+	return command
+}
+
+// portRangeValue makes a range a flag's value.
+type portRangeValue struct{ *agent.PortRange }
+
+// Type names the value in the help.
+func (portRangeValue) Type() string { return "first-last" }

@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+)
+
+// Options are an agent's settings.
+type Options struct {
+	// Host is the name of the DrasiHost that the agent serves.
+	Host string
+	// StateDir holds everything that the agent keeps on disk.
+	StateDir string
+	// DrasiServer is the path of drasi-server's executable; it may hold {version}.
+	DrasiServer string
+	// PluginsDir is a directory of ready-made plugins; it may hold {version}.
+	PluginsDir string
+	// Platforms are the platforms to serve.
+	Platforms []v1alpha1.Platform
+	// PortRange is where API ports are taken from.
+	PortRange PortRange
+	// Address is where exposed listeners of the host's instances answer.
+	Address string
+	// Capacity is how many instances the host takes; 0: no limit.
+	Capacity int32
+	// MetricsAddress and HealthAddress are where the agent serves metrics and its own health; "0" turns one off.
+	MetricsAddress, HealthAddress string
+	// StopServersOnExit stops all servers when the agent ends; for development.
+	StopServersOnExit bool
+	// Version is the agent's own version.
+	Version string
+}
+
+// PortRange is an inclusive range of TCP ports, as a flag's value.
+type PortRange struct {
+	First, Last uint16
+}
+
+// String returns the range as First-Last.
+func (r *PortRange) String() string { return fmt.Sprintf("%d-%d", r.First, r.Last) }
+
+// Set parses First-Last.
+func (r *PortRange) Set(text string) error {
+	first, last, ok := strings.Cut(text, "-")
+	if !ok {
+		return fmt.Errorf("%q is not of the form FIRST-LAST", text)
+	}
+	low, err := strconv.ParseUint(first, 10, 16)
+	if err != nil {
+		return fmt.Errorf("%q is not a port", first)
+	}
+	high, err := strconv.ParseUint(last, 10, 16)
+	if err != nil {
+		return fmt.Errorf("%q is not a port", last)
+	}
+	if low == 0 || low > high {
+		return fmt.Errorf("%q: the first port must be at least 1 and at most the last", text)
+	}
+	*r = PortRange{First: uint16(low), Last: uint16(high)}
+	return nil
+}
+
+// Validate says what is wrong with the options, naming the flag.
+func (o *Options) Validate() error {
+	if o.Host == "" {
+		return fmt.Errorf("--host must not be empty: it is the name of this machine's DrasiHost, in a cluster that of its Node")
+	}
+	if o.StateDir == "" {
+		return fmt.Errorf("--state-dir must not be empty")
+	}
+	for _, platform := range o.Platforms {
+		if platform != v1alpha1.PlatformProcess {
+			return fmt.Errorf("--platforms: %s is not supported yet; Process is", platform)
+		}
+	}
+	if len(o.Platforms) == 0 {
+		return fmt.Errorf("--platforms must name at least one platform")
+	}
+	if o.DrasiServer == "" {
+		return fmt.Errorf("--drasi-server must not be empty: it is the path of the executable, in which {version} stands for spec.version")
+	}
+	if o.Address != "" {
+		if addr, err := netip.ParseAddr(o.Address); err == nil && addr.IsUnspecified() {
+			return fmt.Errorf("--address must not be %s: it is the address that others reach this machine at", o.Address)
+		}
+	}
+	return nil
+}
+
+// DefaultHost is the machine's name, or in a cluster that of the Node, which the environment variable NODE_NAME tells.
+func DefaultHost() string {
+	if name := os.Getenv("NODE_NAME"); name != "" {
+		return name
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(name)
+}

@@ -1,0 +1,136 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/instance"
+	"github.com/draas-io/draas/internal/controller/probe"
+)
+
+// The agent's rights beside registration and Lease.
+//
+// +kubebuilder:rbac:groups=draas.io,resources=drasiinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups=draas.io,resources=drasiinstances/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+const (
+	// workers is how many instances are reconciled at a time. A pass waits for nothing but the API server and the disk.
+	workers = 8
+	// passTimeout bounds one pass.
+	passTimeout = 2 * time.Minute
+)
+
+// serve runs one manager until ctx ends or it gives up.
+func (a *hostAgent) serve(ctx context.Context, connect Connect) error {
+	config, err := connect()
+	if err != nil {
+		return fmt.Errorf("load the credentials: %w", err)
+	}
+	manager, err := a.newManager(config)
+	if err != nil {
+		return fmt.Errorf("set up the manager: %w", err)
+	}
+	lifetime, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := a.register(lifetime, manager); err != nil {
+		return err
+	}
+	return manager.Start(ctx)
+}
+
+func (a *hostAgent) newManager(config *rest.Config) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme, Logger: a.log,
+		Cache: cache.Options{
+			// An agent must not know, and cannot afford to hold, other hosts' instances.
+			ByObject: map[client.Object]cache.ByObject{
+				&v1alpha1.DrasiInstance{}: {Field: fields.OneTermEqualSelector(v1alpha1.FieldStatusHost, a.options.Host)},
+			},
+			DefaultTransform:            cache.TransformStripManagedFields(),
+			ReaderFailOnMissingInformer: true,
+		},
+		Client: client.Options{Cache: &client.CacheOptions{
+			// One object of each, read now and then: a watch would cost more.
+			DisableFor: []client.Object{&coordinationv1.Lease{}, &corev1.Node{}, &v1alpha1.DrasiHost{}},
+		}},
+		Metrics:                metricsserver.Options{BindAddress: a.options.MetricsAddress},
+		HealthProbeBindAddress: a.options.HealthAddress,
+	})
+}
+
+// register puts everything that an agent does with the API server into the manager.
+func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
+	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health check: %w", err)
+	}
+	if err := manager.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the readiness check: %w", err)
+	}
+	if err := manager.Add(&heartbeat{client: manager.GetClient(), clock: a.clock, host: a.options.Host}); err != nil {
+		return fmt.Errorf("add the heartbeat: %w", err)
+	}
+	if err := manager.Add(&registrar{client: manager.GetClient(), clock: a.clock, options: a.options, drivers: a.drivers}); err != nil {
+		return fmt.Errorf("add the registration: %w", err)
+	}
+	driver := a.drivers[v1alpha1.PlatformProcess]
+	reconciler := instance.New(instance.Config{
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Driver: driver, Clock: a.clock,
+		Prober:   probe.New(driver, a.clock, a.waker.wake),
+		Recorder: manager.GetEventRecorder("draas-agent"),
+		Host:     a.options.Host, HostAddress: a.options.Address, Platform: v1alpha1.PlatformProcess, Lifetime: ctx,
+	})
+	err := builder.ControllerManagedBy(manager).
+		Named("instance").
+		For(&v1alpha1.DrasiInstance{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: worthAPass})).
+		WatchesRawSource(a.waker.source()).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers, ReconciliationTimeout: passTimeout,
+			SkipNameValidation: ptr.To(true), // managers are rebuilt within one process
+		}).
+		Complete(reconciler)
+	if err != nil {
+		return fmt.Errorf("add the pipeline: %w", err)
+	}
+	return nil
+}
+
+// worthAPass says whether an update of an object can change what is to be done: our own writes of its status cannot, but the controller's word
+// that the host is lost must be taken back.
+func worthAPass(update event.UpdateEvent) bool {
+	old, object := update.ObjectOld.(*v1alpha1.DrasiInstance), update.ObjectNew.(*v1alpha1.DrasiInstance)
+	if old.Generation != object.Generation || old.UID != object.UID || !old.DeletionTimestamp.Equal(object.DeletionTimestamp) ||
+		old.Annotations[v1alpha1.AnnotationPaused] != object.Annotations[v1alpha1.AnnotationPaused] {
+		return true
+	}
+	ready := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady)
+	return ready == nil || ready.Reason == v1alpha1.ReasonHostLost
+}

@@ -1,0 +1,132 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/instance"
+	"github.com/draas-io/draas/internal/controller/status"
+)
+
+// The watch's rights.
+//
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,namespace=draas-agents,verbs=get;list
+// +kubebuilder:rbac:groups=draas.io,resources=drasihosts/status,verbs=patch
+
+// LostAfter is the default of how long a host's Lease may stay unchanged before the host is lost.
+const LostAfter = 40 * time.Second
+
+// Watch looks at the hosts' Leases, as a Runnable of the manager that only the leader runs.
+type Watch struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads Leases from the API server itself, so that an answer is also proof that the API is there.
+	Live client.Reader
+	// Recorder writes Events.
+	Recorder events.EventRecorder
+	// Clock tells the time.
+	Clock clock.WithTicker
+	// After is how long a Lease may stay unchanged.
+	After time.Duration
+}
+
+// NeedLeaderElection says that only the leader judges.
+func (w *Watch) NeedLeaderElection() bool { return true }
+
+// Start judges until ctx ends.
+func (w *Watch) Start(ctx context.Context) error {
+	tracker := newTracker(w.After)
+	writer := status.NewWriter(w.Client, w.Recorder, w.Clock, v1alpha1.FieldOwnerController)
+	period := min(w.After/8, 5*time.Second)
+	ticker := w.Clock.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C():
+		}
+		if err := w.look(ctx, tracker, writer, period); err != nil && ctx.Err() == nil {
+			tracker.reset(w.Clock.Now())
+			logf.FromContext(ctx).Error(err, "Looking at the hosts' Leases failed; no host is judged before it has had its time again")
+		}
+	}
+}
+
+// look takes one look. An error means that the API did not answer as it should.
+func (w *Watch) look(ctx context.Context, tracker *tracker, writer *status.Writer, period time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, period)
+	defer cancel()
+	var leases coordinationv1.LeaseList
+	if err := w.Live.List(ctx, &leases, client.InNamespace(v1alpha1.NamespaceAgents)); err != nil {
+		return fmt.Errorf("list the hosts' Leases: %w", err)
+	}
+	versions := make(map[string]string, len(leases.Items))
+	for i := range leases.Items {
+		versions[leases.Items[i].Name] = leases.Items[i].ResourceVersion
+	}
+	var failures []error
+	for _, host := range tracker.observe(versions, w.Clock.Now()) {
+		failures = append(failures, w.lose(ctx, writer, host))
+	}
+	return errors.Join(failures...)
+}
+
+// lose reports a host and its instances as lost. Nothing is started elsewhere: what runs there may still run.
+func (w *Watch) lose(ctx context.Context, writer *status.Writer, name string) error {
+	host := &v1alpha1.DrasiHost{}
+	if err := w.Client.Get(ctx, client.ObjectKey{Name: name}, host); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if err := w.markLost(ctx, host); err != nil {
+		return err
+	}
+	var instances v1alpha1.DrasiInstanceList
+	if err := w.Client.List(ctx, &instances); err != nil {
+		return fmt.Errorf("list the instances: %w", err)
+	}
+	var failures []error
+	for i := range instances.Items {
+		object := &instances.Items[i]
+		if object.Status.Host != name || writer.Stale(object) > 0 {
+			continue
+		}
+		facts := &status.Facts{
+			Instance: object, Now: w.Clock.Now(), Host: name, HostLost: true,
+			Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),
+		}
+		_, err := writer.Write(ctx, object, status.Compute(facts))
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// markLost sets the host's Ready to Unknown, unless it is already.
+func (w *Watch) markLost(ctx context.Context, host *v1alpha1.DrasiHost) error {
+	updated := host.DeepCopy()
+	meta.SetStatusCondition(&updated.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonHostLost, ObservedGeneration: host.Generation,
+		Message: "the agent has not been heard of; what runs on the host may still run",
+	})
+	if equality.Semantic.DeepEqual(host.Status, updated.Status) {
+		return nil
+	}
+	logf.FromContext(ctx).Info("Host lost", "host", host.Name)
+	patch := client.MergeFromWithOptions(host, client.MergeFromWithOptimisticLock{})
+	if err := w.Client.Status().Patch(ctx, updated, patch, client.FieldOwner(v1alpha1.FieldOwnerController)); err != nil {
+		return fmt.Errorf("report the host %s as lost: %w", host.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package instance
+
+import (
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/status"
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// action is what one pass does to the runtime.
+type action string
+
+const (
+	actionNone    action = "None"
+	actionEnsure  action = "Ensure"
+	actionStop    action = "Stop"
+	actionRemove  action = "Remove"
+	actionRelease action = "Release"
+)
+
+// decide says what is to be done, from what was observed and nothing else.
+func decide(f *status.Facts) action {
+	if f.RuntimeUnknown {
+		return actionNone
+	}
+	gone := f.Runtime == nil || f.Runtime.State == platform.StateStopped
+	switch {
+	case !f.Instance.DeletionTimestamp.IsZero():
+		switch {
+		case f.Runtime == nil:
+			return actionRelease
+		case gone:
+			return actionRemove
+		}
+		return actionStop
+	case f.Instance.Spec.State == v1alpha1.StateStopped:
+		if gone {
+			return actionNone
+		}
+		return actionStop
+	case len(f.Unsupported) > 0 || f.Plan == nil || len(f.Plan.Findings) > 0:
+		return actionNone
+	case settled(f):
+		return actionNone
+	}
+	return actionEnsure
+}
+
+// settled says that the driver already does what is wanted.
+func settled(f *status.Facts) bool {
+	if f.Runtime == nil || f.Runtime.Hash != f.WantedHash {
+		return false
+	}
+	if f.Runtime.NextHash != "" && f.Runtime.NextHash != f.WantedHash {
+		return false
+	}
+	return f.Runtime.State == platform.StateRunning || f.Runtime.State == platform.StateWaiting
+}

@@ -1,0 +1,205 @@
+// Package instance is the pipeline that brings a server to what its DrasiInstance asks for: observe, decide, act, write the status once. It
+// drives every platform through a platform.Driver and runs wherever the driver does: in a host's agent, or in the controller.
+package instance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/probe"
+	"github.com/draas-io/draas/internal/controller/status"
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// Config is what a Reconciler needs.
+type Config struct {
+	// Client reads DrasiInstances from the cache and writes their status.
+	Client client.Client
+	// Live reads from the API server itself, for decisions that destroy something.
+	Live client.Reader
+	// Driver runs the servers.
+	Driver platform.Driver
+	// Prober asks the servers.
+	Prober *probe.Prober
+	// Recorder writes Events.
+	Recorder events.EventRecorder
+	// Clock tells the time.
+	Clock clock.Clock
+	// Host is the name of the host that the driver serves.
+	Host string
+	// HostAddress is where exposed listeners of the host answer.
+	HostAddress string
+	// Platform is what the driver serves.
+	Platform v1alpha1.Platform
+	// Lifetime ends the asking of servers; it outlives a single reconcile.
+	Lifetime context.Context //nolint:containedctx // it is a lifetime, not a call's context
+}
+
+// Reconciler reconciles the DrasiInstances of one host.
+type Reconciler struct {
+	Config
+	writer *status.Writer
+}
+
+// New returns a Reconciler.
+func New(config Config) *Reconciler {
+	return &Reconciler{Config: config, writer: status.NewWriter(config.Client, config.Recorder, config.Clock, v1alpha1.FieldOwnerAgent)}
+}
+
+// Reconcile makes one pass over one instance.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	instance := &v1alpha1.DrasiInstance{}
+	if err := r.Client.Get(ctx, request.NamespacedName, instance); err != nil {
+		// An object that is not in the cache may be deleted, or placed elsewhere, or not seen yet: orphans are the reaper's, never a pass's.
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if instance.Status.Host != r.Host || instance.Spec.Platform != r.Platform {
+		return ctrl.Result{}, nil
+	}
+	if wait := r.writer.Stale(instance); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	facts, err := r.observe(ctx, instance)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	act := decide(facts)
+	if act == actionEnsure && facts.Runtime == nil {
+		if waiting, err := r.stopPredecessors(ctx, instance); waiting || err != nil {
+			return ctrl.Result{RequeueAfter: time.Second}, err
+		}
+	}
+	actErr := r.act(ctx, facts, act)
+	if act != actionNone {
+		if err := r.observeRuntime(ctx, facts); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	facts.Released = act == actionRelease || act == actionRemove && facts.Runtime == nil
+
+	result, err := r.writer.Write(ctx, instance, status.Compute(facts))
+	if actErr != nil {
+		return result, actErr
+	}
+	return result, err
+}
+
+// observe collects what a pass decides on.
+func (r *Reconciler) observe(ctx context.Context, instance *v1alpha1.DrasiInstance) (*status.Facts, error) {
+	facts := &status.Facts{
+		Instance: instance, Host: r.Host, HostAddress: r.HostAddress,
+		Unsupported: Unsupported(instance, r.Platform), Plan: PlanOf(instance),
+	}
+	if len(facts.Plan.Findings) == 0 {
+		hash, err := InputHash(&instance.Spec, facts.Plan)
+		if err != nil {
+			return nil, fmt.Errorf("hash the inputs: %w", err)
+		}
+		facts.WantedHash = hash
+	}
+	return facts, r.observeRuntime(ctx, facts)
+}
+
+// observeRuntime asks the driver, and the server through the prober.
+func (r *Reconciler) observeRuntime(ctx context.Context, facts *status.Facts) error {
+	facts.Now = r.Clock.Now()
+	facts.Runtime, facts.RuntimeUnknown, facts.Probe = nil, false, nil
+	ref := RefOf(facts.Instance)
+	observed, err := r.Driver.Inspect(ctx, ref)
+	switch class(err) {
+	case classNone:
+	case classNotFound:
+		r.Prober.Forget(ref.UID)
+		return nil
+	case classUnavailable:
+		facts.RuntimeUnknown = true
+		return nil
+	default:
+		return fmt.Errorf("inspect the runtime: %w", err)
+	}
+	facts.Runtime = &observed
+	if observed.State != platform.StateRunning {
+		r.Prober.Forget(ref.UID)
+		return nil
+	}
+	if err := r.watchServer(facts); err != nil {
+		return err
+	}
+	facts.Probe = r.Prober.Last(ref.UID)
+	return nil
+}
+
+// act carries out the decision. What the driver refuses becomes a fact; what it could not do is returned, for another try.
+func (r *Reconciler) act(ctx context.Context, facts *status.Facts, act action) error {
+	instance := facts.Instance
+	log := logf.FromContext(ctx)
+	switch act {
+	case actionEnsure:
+		log.V(1).Info("Ensuring the server", "generation", instance.Generation, "hash", facts.WantedHash)
+		return refused(facts, r.Driver.Ensure(ctx, desired(instance, facts.Plan, facts.WantedHash)))
+	case actionStop:
+		log.V(1).Info("Stopping the server", "generation", instance.Generation)
+		return refused(facts, r.Driver.Stop(ctx, RefOf(instance), Grace(&instance.Spec)))
+	case actionRemove:
+		log.V(1).Info("Removing what the server left behind")
+		return refused(facts, r.Driver.Remove(ctx, RefOf(instance), keepsData(&instance.Spec)))
+	case actionNone, actionRelease:
+	}
+	return nil
+}
+
+// keepsData says whether the server's data outlives the instance.
+func keepsData(spec *v1alpha1.DrasiInstanceSpec) bool {
+	return spec.Storage != nil && (spec.Storage.OnDelete == "Retain" || spec.Storage.OnDelete == "" && spec.Storage.Type == v1alpha1.StoragePersistent)
+}
+
+// stopPredecessors stops and removes what runs for an earlier object of the same name. It says whether some of it is still there: at most one
+// server of a name runs, and the new one starts only when the old one is proven dead.
+func (r *Reconciler) stopPredecessors(ctx context.Context, instance *v1alpha1.DrasiInstance) (waiting bool, err error) {
+	runtimes, err := r.Driver.List(ctx)
+	if class(err) == classUnavailable {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("list the runtimes: %w", err)
+	}
+	for i := range runtimes {
+		old := &runtimes[i]
+		if old.Namespace != instance.Namespace || old.Name != instance.Name || old.UID == string(instance.UID) {
+			continue
+		}
+		if confirmed, err := r.confirm(ctx, instance); err != nil || !confirmed {
+			return true, err
+		}
+		waiting = true
+		logf.FromContext(ctx).Info("Stopping the server of an earlier object of the same name", "earlierUID", old.UID)
+		if err := r.Driver.Stop(ctx, old.Ref, graceDefault); err != nil {
+			return true, fmt.Errorf("stop the server of an earlier object: %w", err)
+		}
+		if err := r.Driver.Remove(ctx, old.Ref, true); err != nil && class(err) != classWait {
+			return true, fmt.Errorf("remove the server of an earlier object: %w", err)
+		}
+	}
+	return waiting, nil
+}
+
+// confirm asks the API server itself whether the object still has the UID of the cached one.
+func (r *Reconciler) confirm(ctx context.Context, instance *v1alpha1.DrasiInstance) (bool, error) {
+	now := &v1alpha1.DrasiInstance{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(instance), now); err != nil {
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		return false, fmt.Errorf("confirm the object: %w", err)
+	}
+	return now.UID == instance.UID, nil
+}

@@ -1,0 +1,100 @@
+package placement
+
+import (
+	"strconv"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/instance"
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// index knows what each host carries: from the cache's events, and from placements that the cache does not show yet.
+type index struct {
+	mu      sync.Mutex
+	entries map[types.NamespacedName]entry
+	// freed is called after something was taken off a host.
+	freed func()
+}
+
+type entry struct {
+	host      string
+	listeners []platform.Listener
+	// version is the resource version of the object that the entry was made from: an older event does not undo a newer entry.
+	version uint64
+}
+
+func newIndex(freed func()) *index {
+	return &index{entries: map[types.NamespacedName]entry{}, freed: freed}
+}
+
+// observe takes over what an object says.
+func (x *index) observe(object *v1alpha1.DrasiInstance) {
+	key := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}
+	version := parseVersion(object.ResourceVersion)
+	next := entry{host: object.Status.Host, version: version}
+	if next.host != "" {
+		next.listeners = instance.Listeners(instance.PlanOf(object))
+	}
+	x.mu.Lock()
+	old, known := x.entries[key]
+	stale := known && old.version > version
+	if !stale {
+		x.set(key, next)
+	}
+	x.mu.Unlock()
+	if !stale && old.host != "" && (next.host != old.host || len(next.listeners) < len(old.listeners)) {
+		x.freed()
+	}
+}
+
+// set keeps only entries that hold something. The caller holds the lock.
+func (x *index) set(key types.NamespacedName, next entry) {
+	if next.host == "" {
+		delete(x.entries, key)
+		return
+	}
+	x.entries[key] = next
+}
+
+// assume notes a placement of ours before the cache shows it.
+func (x *index) assume(object *v1alpha1.DrasiInstance, listeners []platform.Listener) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	key := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}
+	x.set(key, entry{host: object.Status.Host, listeners: listeners, version: parseVersion(object.ResourceVersion)})
+}
+
+// forget takes an object off its host.
+func (x *index) forget(key types.NamespacedName) {
+	x.mu.Lock()
+	_, known := x.entries[key]
+	delete(x.entries, key)
+	x.mu.Unlock()
+	if known {
+		x.freed()
+	}
+}
+
+// claims returns what each host carries, without the instance key.
+func (x *index) claims(key types.NamespacedName) map[string][]Claim {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	byHost := map[string][]Claim{}
+	for k, e := range x.entries {
+		if k != key {
+			byHost[e.host] = append(byHost[e.host], Claim{Key: k, Listeners: e.listeners})
+		}
+	}
+	return byHost
+}
+
+func parseVersion(resourceVersion string) uint64 {
+	version, err := strconv.ParseUint(resourceVersion, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return version
+}

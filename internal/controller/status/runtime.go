@@ -32,7 +32,7 @@ func describeRuntime(f *Facts, status *v1alpha1.DrasiInstanceStatus) {
 	}
 	status.Restarts = f.Runtime.Restarts
 	status.LastTermination = termination(f.Runtime.LastExit)
-	status.Runtime = runtime(f.Runtime)
+	status.Runtime = runtimeOf(f.Runtime)
 	if !f.alive() {
 		return
 	}
@@ -44,7 +44,7 @@ func describeRuntime(f *Facts, status *v1alpha1.DrasiInstanceStatus) {
 	}
 }
 
-func runtime(observed *platform.Observed) *v1alpha1.Runtime {
+func runtimeOf(observed *platform.Observed) *v1alpha1.Runtime {
 	process := v1alpha1.ProcessRuntime{LogDirectory: observed.LogDirectory}
 	if observed.State == platform.StateRunning || observed.State == platform.StateStopping {
 		process.PID = int32(observed.PID) //nolint:gosec // the kernel's ids fit: pid_max is at most 2^22
@@ -83,7 +83,7 @@ func components(assessment drasi.Assessment) (list []v1alpha1.ComponentStatus, r
 // endpoints lists the listeners that answer: the API, and those of components that are bound.
 func endpoints(f *Facts, probe *Probe) []v1alpha1.Endpoint {
 	api := f.Runtime.API
-	list := []v1alpha1.Endpoint{{Name: "api", Port: int32(api.Port()), URL: url("http", f.serverAddress(api.Addr()), api.Port(), "")}}
+	list := []v1alpha1.Endpoint{{Name: "api", Port: int32(api.Port()), URL: urlOf("http", f.serverAddress(api.Addr()), api.Port(), "")}}
 	seen := map[string]bool{"api": true}
 	for _, listener := range probe.Expectation.Listeners {
 		name := listener.Name
@@ -96,7 +96,7 @@ func endpoints(f *Facts, probe *Probe) []v1alpha1.Endpoint {
 		seen[name] = true
 		list = append(list, v1alpha1.Endpoint{
 			Name: name, Component: listener.Component, Port: int32(listener.Port),
-			URL: url(listener.Scheme, f.serverAddress(listener.Address), listener.Port, listener.Path),
+			URL: urlOf(listener.Scheme, f.serverAddress(listener.Address), listener.Port, listener.Path),
 		})
 	}
 	return list
@@ -115,7 +115,7 @@ func bound(sockets []netip.AddrPort, listener drasi.Listener) bool {
 	return false
 }
 
-func url(scheme, host string, port uint16, path string) string {
+func urlOf(scheme, host string, port uint16, path string) string {
 	if scheme == "" {
 		scheme = "http"
 	}

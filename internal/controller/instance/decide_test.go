@@ -1,0 +1,63 @@
+package instance
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/status"
+	"github.com/draas-io/draas/internal/drasi"
+	"github.com/draas-io/draas/internal/platform"
+)
+
+func TestDecisions(t *testing.T) {
+	const wanted, other = "wanted", "other"
+	runtime := func(state platform.State, hash, next string) *platform.Observed {
+		return &platform.Observed{State: state, Hash: hash, NextHash: next}
+	}
+	deleted := func(f *status.Facts) { now := metav1.Now(); f.Instance.DeletionTimestamp = &now }
+	stopped := func(f *status.Facts) { f.Instance.Spec.State = v1alpha1.StateStopped }
+	invalid := func(f *status.Facts) { f.Plan.Findings = []drasi.Finding{{Field: "x"}} }
+	unsupported := func(f *status.Facts) { f.Unsupported = []string{"x"} }
+	tests := []struct {
+		name    string
+		runtime *platform.Observed
+		with    []func(*status.Facts)
+		want    action
+	}{
+		{"nothing runs", nil, nil, actionEnsure},
+		{"what runs is what is wanted", runtime(platform.StateRunning, wanted, ""), nil, actionNone},
+		{"what is wanted waits for its next start", runtime(platform.StateWaiting, wanted, ""), nil, actionNone},
+		{"something else runs", runtime(platform.StateRunning, other, ""), nil, actionEnsure},
+		{"something else waits for its next start", runtime(platform.StateWaiting, other, ""), nil, actionEnsure},
+		{"what is wanted comes next", runtime(platform.StateStopping, other, wanted), nil, actionEnsure},
+		{"what runs is wanted again while it is replaced", runtime(platform.StateStopping, wanted, other), nil, actionEnsure},
+		{"it was stopped", runtime(platform.StateStopped, wanted, ""), nil, actionEnsure},
+		{"stop is asked for", runtime(platform.StateRunning, wanted, ""), []func(*status.Facts){stopped}, actionStop},
+		{"stop is asked for during a backoff", runtime(platform.StateWaiting, wanted, ""), []func(*status.Facts){stopped}, actionStop},
+		{"it is stopped as asked", runtime(platform.StateStopped, wanted, ""), []func(*status.Facts){stopped}, actionNone},
+		{"it never ran and shall not", nil, []func(*status.Facts){stopped}, actionNone},
+		{"an invalid generation over a good server", runtime(platform.StateRunning, other, ""), []func(*status.Facts){invalid}, actionNone},
+		{"an unsupported generation over a good server", runtime(platform.StateRunning, other, ""), []func(*status.Facts){unsupported}, actionNone},
+		{"an invalid generation that asks for a stop", runtime(platform.StateRunning, other, ""), []func(*status.Facts){invalid, stopped}, actionStop},
+		{"deleted while it runs", runtime(platform.StateRunning, wanted, ""), []func(*status.Facts){deleted}, actionStop},
+		{"deleted while it waits", runtime(platform.StateWaiting, wanted, ""), []func(*status.Facts){deleted}, actionStop},
+		{"deleted and stopped", runtime(platform.StateStopped, wanted, ""), []func(*status.Facts){deleted}, actionRemove},
+		{"deleted and nothing is left", nil, []func(*status.Facts){deleted}, actionRelease},
+		{"deleted although invalid", runtime(platform.StateRunning, other, ""), []func(*status.Facts){deleted, invalid}, actionStop},
+		{"the platform does not answer", nil, []func(*status.Facts){func(f *status.Facts) { f.RuntimeUnknown = true }}, actionNone},
+		{"deleted while the platform does not answer", nil, []func(*status.Facts){deleted, func(f *status.Facts) { f.RuntimeUnknown = true }}, actionNone},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			facts := &status.Facts{Instance: &v1alpha1.DrasiInstance{}, Plan: &drasi.Plan{}, WantedHash: wanted, Runtime: test.runtime}
+			for _, with := range test.with {
+				with(facts)
+			}
+			if got := decide(facts); got != test.want {
+				t.Errorf("decided %s, want %s", got, test.want)
+			}
+		})
+	}
+}

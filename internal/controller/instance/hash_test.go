@@ -1,0 +1,98 @@
+package instance
+
+import (
+	"testing"
+
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/draas-io/draas/api/v1alpha1"
+)
+
+// base is an instance whose hash was fixed when the first version of the inputs was: no release may change it.
+const (
+	base = `
+metadata: {name: orders}
+spec:
+  platform: Process
+  version: 0.2.2
+  config:
+    sources: [{kind: mock, id: m, dataType: {type: counter}}]
+    queries: [{id: q, query: "MATCH (c:Counter) RETURN c.value AS v", sources: [{sourceId: m}]}]
+    reactions: [{kind: sse, id: r, queries: [q], port: 8081}]
+  env: [{name: A, value: "1"}]
+`
+	baseHash = "v1-cfdecdd4bec7a282860a44cfc5298732"
+)
+
+func hashOf(t *testing.T, mutate func(*v1alpha1.DrasiInstance)) string {
+	t.Helper()
+	instance := &v1alpha1.DrasiInstance{}
+	if err := yaml.Unmarshal([]byte(base), instance); err != nil {
+		t.Fatal(err)
+	}
+	if mutate != nil {
+		mutate(instance)
+	}
+	plan := PlanOf(instance)
+	if len(plan.Findings) > 0 {
+		t.Fatalf("findings: %v", plan.Findings)
+	}
+	hash, err := InputHash(&instance.Spec, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}
+
+func TestTheHashOfAnEarlierReleaseIsStillTheSame(t *testing.T) {
+	if got := hashOf(t, nil); got != baseHash {
+		t.Errorf("hash %s, was %s: an upgrade would restart every server", got, baseHash)
+	}
+}
+
+func TestWhatDecidesOnARestart(t *testing.T) {
+	type mutation = func(*v1alpha1.DrasiInstance)
+	restarts := map[string]mutation{
+		"version":          func(i *v1alpha1.DrasiInstance) { i.Spec.Version = "0.2.3" },
+		"restart token":    func(i *v1alpha1.DrasiInstance) { i.Spec.RestartToken = "now" },
+		"value of env":     func(i *v1alpha1.DrasiInstance) { i.Spec.Env[0].Value = ptr.To("2") },
+		"name of env":      func(i *v1alpha1.DrasiInstance) { i.Spec.Env[0].Name = "B" },
+		"expose":           func(i *v1alpha1.DrasiInstance) { i.Spec.Expose = v1alpha1.ExposeHost },
+		"log level":        func(i *v1alpha1.DrasiInstance) { i.Spec.Config.LogLevel = v1alpha1.TextValue("debug") },
+		"query":            func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Queries[0].Query += " " },
+		"auto start":       func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Reactions[0].AutoStart = ptr.To(false) },
+		"unknown key":      func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Sources[0].Extra["x"] = i.Spec.Config.Sources[0].Extra["dataType"] },
+		"additional port":  func(i *v1alpha1.DrasiInstance) { i.Spec.Ports = []v1alpha1.Port{{Name: "more", Port: 9999}} },
+		"wished API port":  func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Port = v1alpha1.Value{Raw: []byte("8090")} },
+		"persistent index": func(i *v1alpha1.DrasiInstance) { i.Spec.Config.PersistIndex = ptr.To(true) },
+	}
+	keeps := map[string]mutation{
+		"labels":                     func(i *v1alpha1.DrasiInstance) { i.Labels = map[string]string{"a": "b"} },
+		"deadlines":                  func(i *v1alpha1.DrasiInstance) { i.Spec.StartupDeadlineSeconds, i.Spec.TerminationGracePeriodSeconds = 5, 5 },
+		"placement":                  func(i *v1alpha1.DrasiInstance) { i.Spec.Placement = &v1alpha1.Placement{Host: "a"} },
+		"strategy":                   func(i *v1alpha1.DrasiInstance) { i.Spec.UpdateStrategy = &v1alpha1.UpdateStrategy{Type: v1alpha1.UpdateRestart} },
+		"state in words":             func(i *v1alpha1.DrasiInstance) { i.Spec.State = v1alpha1.StateRunning },
+		"expose's default":           func(i *v1alpha1.DrasiInstance) { i.Spec.Expose = v1alpha1.ExposeLoopback },
+		"id's default":               func(i *v1alpha1.DrasiInstance) { i.Spec.Config.ID = "orders" },
+		"a query's default start":    func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Queries[0].AutoStart = ptr.To(true) },
+		"a query's default language": func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Queries[0].QueryLanguage = v1alpha1.QueryLanguageGQL },
+		"a source's default start":   func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Sources[0].AutoStart = ptr.To(true) },
+		"UI's default":               func(i *v1alpha1.DrasiInstance) { i.Spec.Config.EnableUI = ptr.To(false) },
+		"what is ignored": func(i *v1alpha1.DrasiInstance) {
+			i.Spec.Config.Host, i.Spec.Config.PersistConfig, i.Spec.Config.APIVersion = v1alpha1.TextValue("0.0.0.0"), ptr.To(true), "drasi.io/v1"
+			i.Spec.Config.AutoInstallPlugins, i.Spec.Config.VerifyPlugins = ptr.To(true), ptr.To(true)
+		},
+	}
+	before := hashOf(t, nil)
+	for name, mutate := range restarts {
+		if hashOf(t, mutate) == before {
+			t.Errorf("%s: no restart", name)
+		}
+	}
+	for name, mutate := range keeps {
+		if hashOf(t, mutate) != before {
+			t.Errorf("%s: a restart without need", name)
+		}
+	}
+}

@@ -22,7 +22,6 @@ import (
 // The controller's rights.
 //
 // +kubebuilder:rbac:groups=draas.io,resources=drasiinstances,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=draas.io,resources=drasiinstances/finalizers,verbs=update
 // +kubebuilder:rbac:groups=draas.io,resources=drasiinstances/status,verbs=patch
 // +kubebuilder:rbac:groups=draas.io,resources=drasihosts,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,4 +60,8 @@ func healthy(t *testing.T, port int) bool {
 	t.Helper()
 	got := request(t, port, http.MethodGet, "/health", "", nil)
 	return got.failed == nil && got.Status == http.StatusOK
+}
+
+func dial(port int) (net.Conn, error) {
+	return net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), requestLimit)
 }

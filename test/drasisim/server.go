@@ -87,8 +87,9 @@ func (s *server) start() error {
 		}
 	}
 	time.Sleep(s.faults.slowStart)
-	if s.faults.hang {
-		select {}
+	for s.faults.hang {
+		// An empty select would be a deadlock to the runtime, and end it.
+		time.Sleep(time.Hour)
 	}
 	return s.openAPI()
 }

@@ -170,7 +170,7 @@ type DrasiInstanceStatus struct {
 	// restarts counts the starts that the spec did not ask for.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
-	Restarts int32 `json:"restarts,omitempty"`
+	Restarts *int32 `json:"restarts,omitempty"`
 
 	// startedAt is when what runs was started.
 	// +optional

@@ -362,6 +362,11 @@ func (in *DrasiInstanceStatus) DeepCopyInto(out *DrasiInstanceStatus) {
 		*out = make([]ComponentStatus, len(*in))
 		copy(*out, *in)
 	}
+	if in.Restarts != nil {
+		in, out := &in.Restarts, &out.Restarts
+		*out = new(int32)
+		**out = **in
+	}
 	if in.StartedAt != nil {
 		in, out := &in.StartedAt, &out.StartedAt
 		*out = (*in).DeepCopy()

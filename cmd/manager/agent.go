@@ -5,11 +5,12 @@ import (
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/agent"
+	"github.com/draas-io/draas/internal/platform/process"
 )
 
 func newAgentCommand() *cobra.Command {
 	var shared common
-	options := &agent.Options{PortRange: agent.PortRange{First: 20000, Last: 20999}, Version: buildVersion()}
+	options := &agent.Options{PortRange: process.DefaultPorts, Version: buildVersion()}
 	platforms := []string{string(v1alpha1.PlatformProcess)}
 	command := &cobra.Command{
 		Use:   "agent",
@@ -45,15 +46,21 @@ Without {version} the one executable is asked for its version.`,
 	flags.StringVar(&options.DrasiServer, "drasi-server", "", "path of drasi-server's executable; may hold {version}")
 	flags.StringVar(&options.PluginsDir, "plugins-dir", "", "directory with ready-made plugins (libdrasi_*.so); may hold {version}")
 	flags.StringSliceVar(&platforms, "platforms", platforms, "platforms to serve: Process")
-	flags.Var(&portRangeValue{&options.PortRange}, "port-range", "ports, as FIRST-LAST, from which servers' APIs get theirs; must not overlap the kernel's ephemeral range")
+	flags.Var(portRange{&options.PortRange}, "port-range", "ports, as FIRST-LAST, from which servers' APIs get theirs; must not overlap the kernel's ephemeral range")
 	flags.StringVar(&options.Address, "address", "", "address at which others reach this machine: that of exposed listeners in status.endpoints")
 	flags.Int32Var(&options.Capacity, "capacity", 0, "how many instances this machine takes; 0: no limit")
 	flags.BoolVar(&options.StopServersOnExit, "stop-servers-on-exit", false, "for development: stop all servers when the agent ends; they start again with it")
 	return command
 }
 
-// portRangeValue makes a range a flag's value.
-type portRangeValue struct{ *agent.PortRange }
+// portRange makes a range of ports a flag's value.
+type portRange struct{ *process.PortRange }
+
+// Set parses FIRST-LAST.
+func (r portRange) Set(text string) (err error) {
+	*r.PortRange, err = process.ParsePortRange(text)
+	return err
+}
 
 // Type names the value in the help.
-func (portRangeValue) Type() string { return "first-last" }
+func (portRange) Type() string { return "first-last" }

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/platform/process"
 )
 
 // Options are an agent's settings.
@@ -23,7 +23,7 @@ type Options struct {
 	// Platforms are the platforms to serve.
 	Platforms []v1alpha1.Platform
 	// PortRange is where API ports are taken from.
-	PortRange PortRange
+	PortRange process.PortRange
 	// Address is where exposed listeners of the host's instances answer.
 	Address string
 	// Capacity is how many instances the host takes; 0: no limit.
@@ -34,35 +34,6 @@ type Options struct {
 	StopServersOnExit bool
 	// Version is the agent's own version.
 	Version string
-}
-
-// PortRange is an inclusive range of TCP ports, as a flag's value.
-type PortRange struct {
-	First, Last uint16
-}
-
-// String returns the range as First-Last.
-func (r *PortRange) String() string { return fmt.Sprintf("%d-%d", r.First, r.Last) }
-
-// Set parses First-Last.
-func (r *PortRange) Set(text string) error {
-	first, last, ok := strings.Cut(text, "-")
-	if !ok {
-		return fmt.Errorf("%q is not of the form FIRST-LAST", text)
-	}
-	low, err := strconv.ParseUint(first, 10, 16)
-	if err != nil {
-		return fmt.Errorf("%q is not a port", first)
-	}
-	high, err := strconv.ParseUint(last, 10, 16)
-	if err != nil {
-		return fmt.Errorf("%q is not a port", last)
-	}
-	if low == 0 || low > high {
-		return fmt.Errorf("%q: the first port must be at least 1 and at most the last", text)
-	}
-	*r = PortRange{First: uint16(low), Last: uint16(high)}
-	return nil
 }
 
 // Validate says what is wrong with the options, naming the flag.

@@ -2,6 +2,7 @@ package drasi
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -94,6 +95,7 @@ func (p *planner) server() {
 	p.capacities(values)
 	p.stateStore(values)
 	p.secretStore(values)
+	p.unknownKeys(values)
 	p.root["persistConfig"] = false
 	p.root["enableUi"] = truth(p.root, "enableUi", false)
 	p.root["autoInstallPlugins"] = false
@@ -195,6 +197,16 @@ func (p *planner) secretStore(values *values) {
 	store, _ := p.root["secretStore"].(object)
 	for _, key := range sortedKeys(store) {
 		values.mentionReference(child(child(p.inst, "secretStore"), key), store[key])
+	}
+}
+
+// unknownKeys mentions references in keys that the server does not have as far as we know.
+func (p *planner) unknownKeys(values *values) {
+	walk := keyWalk{values: values}
+	for _, key := range sortedKeys(p.root) {
+		if !slices.Contains(instanceKeys, key) && !slices.Contains(serverKeys, key) {
+			walk.node(child(p.inst, key), patternKey(key), p.root[key])
+		}
 	}
 }
 

@@ -120,7 +120,7 @@ func (s *shapeCheck) key(path, key string) {
 	field := child(path, key)
 	switch {
 	case key == "true" || key == "false":
-		s.out.refuse(field, "the key %s is most likely on, off, yes or no, which YAML 1.1 reads as a boolean: write the key in quotes", key)
+		s.out.refuse(field, "the key %s is most likely on, off, yes, no, y or n, which YAML 1.1 reads as a boolean: write the key in quotes", key)
 	case strings.ContainsRune(key, 0):
 		s.out.refuse(field, "a key must not contain a NUL character")
 	case len(key) > maxKey/6 && writtenLength(key) > maxKey:

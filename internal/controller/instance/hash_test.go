@@ -54,24 +54,30 @@ func TestTheHashOfAnEarlierReleaseIsStillTheSame(t *testing.T) {
 func TestWhatDecidesOnARestart(t *testing.T) {
 	type mutation = func(*v1alpha1.DrasiInstance)
 	restarts := map[string]mutation{
-		"version":          func(i *v1alpha1.DrasiInstance) { i.Spec.Version = "0.2.3" },
-		"restart token":    func(i *v1alpha1.DrasiInstance) { i.Spec.RestartToken = "now" },
-		"value of env":     func(i *v1alpha1.DrasiInstance) { i.Spec.Env[0].Value = ptr.To("2") },
-		"name of env":      func(i *v1alpha1.DrasiInstance) { i.Spec.Env[0].Name = "B" },
-		"expose":           func(i *v1alpha1.DrasiInstance) { i.Spec.Expose = v1alpha1.ExposeHost },
-		"log level":        func(i *v1alpha1.DrasiInstance) { i.Spec.Config.LogLevel = v1alpha1.TextValue("debug") },
-		"query":            func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Queries[0].Query += " " },
-		"auto start":       func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Reactions[0].AutoStart = ptr.To(false) },
-		"unknown key":      func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Sources[0].Extra["x"] = i.Spec.Config.Sources[0].Extra["dataType"] },
+		"version":       func(i *v1alpha1.DrasiInstance) { i.Spec.Version = "0.2.3" },
+		"restart token": func(i *v1alpha1.DrasiInstance) { i.Spec.RestartToken = "now" },
+		"value of env":  func(i *v1alpha1.DrasiInstance) { i.Spec.Env[0].Value = ptr.To("2") },
+		"name of env":   func(i *v1alpha1.DrasiInstance) { i.Spec.Env[0].Name = "B" },
+		"expose":        func(i *v1alpha1.DrasiInstance) { i.Spec.Expose = v1alpha1.ExposeHost },
+		"log level":     func(i *v1alpha1.DrasiInstance) { i.Spec.Config.LogLevel = v1alpha1.TextValue("debug") },
+		"query":         func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Queries[0].Query += " " },
+		"auto start":    func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Reactions[0].AutoStart = ptr.To(false) },
+		"unknown key": func(i *v1alpha1.DrasiInstance) {
+			i.Spec.Config.Sources[0].Extra["x"] = i.Spec.Config.Sources[0].Extra["dataType"]
+		},
 		"additional port":  func(i *v1alpha1.DrasiInstance) { i.Spec.Ports = []v1alpha1.Port{{Name: "more", Port: 9999}} },
 		"wished API port":  func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Port = v1alpha1.Value{Raw: []byte("8090")} },
 		"persistent index": func(i *v1alpha1.DrasiInstance) { i.Spec.Config.PersistIndex = ptr.To(true) },
 	}
 	keeps := map[string]mutation{
-		"labels":                     func(i *v1alpha1.DrasiInstance) { i.Labels = map[string]string{"a": "b"} },
-		"deadlines":                  func(i *v1alpha1.DrasiInstance) { i.Spec.StartupDeadlineSeconds, i.Spec.TerminationGracePeriodSeconds = 5, 5 },
-		"placement":                  func(i *v1alpha1.DrasiInstance) { i.Spec.Placement = &v1alpha1.Placement{Host: "a"} },
-		"strategy":                   func(i *v1alpha1.DrasiInstance) { i.Spec.UpdateStrategy = &v1alpha1.UpdateStrategy{Type: v1alpha1.UpdateRestart} },
+		"labels": func(i *v1alpha1.DrasiInstance) { i.Labels = map[string]string{"a": "b"} },
+		"deadlines": func(i *v1alpha1.DrasiInstance) {
+			i.Spec.StartupDeadlineSeconds, i.Spec.TerminationGracePeriodSeconds = 5, 5
+		},
+		"placement": func(i *v1alpha1.DrasiInstance) { i.Spec.Placement = &v1alpha1.Placement{Host: "a"} },
+		"strategy": func(i *v1alpha1.DrasiInstance) {
+			i.Spec.UpdateStrategy = &v1alpha1.UpdateStrategy{Type: v1alpha1.UpdateRestart}
+		},
 		"state in words":             func(i *v1alpha1.DrasiInstance) { i.Spec.State = v1alpha1.StateRunning },
 		"expose's default":           func(i *v1alpha1.DrasiInstance) { i.Spec.Expose = v1alpha1.ExposeLoopback },
 		"id's default":               func(i *v1alpha1.DrasiInstance) { i.Spec.Config.ID = "orders" },

@@ -144,6 +144,7 @@ func (r *Reconciler) bind(ctx context.Context, object *v1alpha1.DrasiInstance, f
 		return fmt.Errorf("write the host: %w", err)
 	}
 	r.index.assume(placed, listeners)
+	r.writer.Note(placed)
 	return nil
 }
 

@@ -20,9 +20,11 @@ type verdict struct {
 	message string
 }
 
-func yes(reason, message string) verdict     { return verdict{metav1.ConditionTrue, reason, message} }
-func no(reason, message string) verdict      { return verdict{metav1.ConditionFalse, reason, message} }
-func unknown(reason, message string) verdict { return verdict{metav1.ConditionUnknown, reason, message} }
+func yes(reason, message string) verdict { return verdict{metav1.ConditionTrue, reason, message} }
+func no(reason, message string) verdict  { return verdict{metav1.ConditionFalse, reason, message} }
+func unknown(reason, message string) verdict {
+	return verdict{metav1.ConditionUnknown, reason, message}
+}
 
 // Compute returns the instance's new status. Transition times of conditions that keep their status are kept.
 func Compute(f *Facts) v1alpha1.DrasiInstanceStatus {

@@ -30,7 +30,7 @@ func describeRuntime(f *Facts, status *v1alpha1.DrasiInstanceStatus) {
 	if f.Runtime == nil {
 		return
 	}
-	status.Restarts = f.Runtime.Restarts
+	status.Restarts = &f.Runtime.Restarts
 	status.LastTermination = termination(f.Runtime.LastExit)
 	status.Runtime = runtimeOf(f.Runtime)
 	if !f.alive() {

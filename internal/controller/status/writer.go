@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -85,6 +86,13 @@ func (w *Writer) Stale(instance *v1alpha1.DrasiInstance) time.Duration {
 // Relist is how often a settled instance is looked at without a reason: a lost notification costs that much at most.
 const Relist = 5 * time.Minute
 
+// Note takes over the resource version that a write of ours gave the object, for Stale.
+func (w *Writer) Note(written *v1alpha1.DrasiInstance) {
+	if version, err := strconv.ParseUint(written.ResourceVersion, 10, 64); err == nil {
+		w.of(written.UID).version = version
+	}
+}
+
 // Write brings the object's status to what was computed, and says when to look again. Passes over one object never overlap.
 func (w *Writer) Write(ctx context.Context, instance *v1alpha1.DrasiInstance, next v1alpha1.DrasiInstanceStatus) (ctrl.Result, error) {
 	rec := w.of(instance.UID)
@@ -114,9 +122,7 @@ func (w *Writer) Write(ctx context.Context, instance *v1alpha1.DrasiInstance, ne
 		}
 		return ctrl.Result{}, fmt.Errorf("write the status: %w", err)
 	}
-	if version, err := strconv.ParseUint(updated.ResourceVersion, 10, 64); err == nil {
-		rec.version = version
-	}
+	w.Note(updated)
 	w.announce(instance, &next)
 	if released := meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionReleased); released {
 		w.Forget(instance.UID)
@@ -148,7 +154,7 @@ func worse(old, next *v1alpha1.DrasiInstanceStatus) bool {
 	if old.ObservedGeneration == next.ObservedGeneration && meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionReady) {
 		return true
 	}
-	return next.Restarts != old.Restarts || !equality.Semantic.DeepEqual(old.LastTermination, next.LastTermination)
+	return ptr.Deref(next.Restarts, 0) != ptr.Deref(old.Restarts, 0) || !equality.Semantic.DeepEqual(old.LastTermination, next.LastTermination)
 }
 
 // announce writes an Event where the summary changed.

@@ -1,0 +1,82 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// load learns from the journal what there was, and finds the process if it is still there. A journal from which nothing may be concluded makes
+// the unit broken: it is reported, and nothing is touched.
+func (u *unit) load() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	defer u.publish()
+	u.present = true
+	read, err := loadJournal(u.home, u.uid)
+	if err != nil {
+		u.fail(err)
+		return
+	}
+	for _, in := range []*input{read.Current, read.Next} {
+		if in == nil {
+			continue
+		}
+		// A file that cannot be read is told of when it is needed.
+		if file, err := loadInput(u.home, in.Seq); err == nil {
+			in.config = file.Config
+		}
+	}
+	if err := u.resume(read); err != nil {
+		u.fail(err)
+		return
+	}
+	u.take(*read)
+}
+
+// fail makes the unit broken.
+func (u *unit) fail(err error) {
+	u.broken = err
+	u.d.log.Error(err, "nothing is done about an instance whose state is unknown", "uid", u.uid)
+}
+
+// resume finds out what became of the run in the journal.
+func (u *unit) resume(read *record) error {
+	if read.BootID != u.d.bootID {
+		// Nothing survives a restart of the host, and where the instance belongs by now only its object tells.
+		u.parked = read.Want == wantRunning
+		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt = nil, nil, false, 0, time.Time{}
+		return nil
+	}
+	if read.Run == nil {
+		read.Stop = nil
+		return nil
+	}
+	found, err := find(read.Run.identity)
+	if errors.Is(err, errGone) {
+		u.p = newGone(read.Run.identity)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if found.dead() {
+		u.p = found
+		return nil
+	}
+	server, launcher, err := ours(found.PID, u.home)
+	switch {
+	case errors.Is(err, errGone):
+	case err != nil:
+		found.close()
+		return fmt.Errorf("look at process %d: %w", found.PID, err)
+	case !server && !launcher:
+		found.close()
+		return fmt.Errorf("the journal names process %d, which is not the server of this instance", found.PID)
+	}
+	found.executed, found.seen = server, true
+	u.p = found
+	return nil
+}

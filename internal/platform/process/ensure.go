@@ -1,0 +1,195 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// errRemoved says that the unit was removed meanwhile, and another one must be asked.
+var errRemoved = errors.New("the instance was removed meanwhile")
+
+// usable tells why nothing can be done with the unit.
+func (u *unit) usable() error {
+	switch {
+	case u.gone:
+		return errRemoved
+	case u.broken != nil:
+		return &platform.UnavailableError{Err: u.broken}
+	default:
+		return nil
+	}
+}
+
+// ensure makes the desired inputs what shall run.
+func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
+	u.mu.Lock()
+	defer u.finish()
+	defer func() {
+		if !u.present && !u.gone {
+			// It was refused before anything was there.
+			u.leave()
+		}
+	}()
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if u.d.halted.Load() != nil {
+		return &platform.WaitError{Code: platform.CodeStopping, Message: "the agent is stopping all its servers"}
+	}
+	if had := u.rec.InstanceID; had != "" && had != desired.InstanceID {
+		return invalid("the instance id is %q and cannot become %q: the server's data hangs on it", had, desired.InstanceID)
+	}
+	if u.rec.Want == wantStopped || u.parked {
+		if u.p != nil {
+			return &platform.WaitError{Code: platform.CodeStopping, Message: "the server is being stopped"}
+		}
+		return u.begin(ctx, desired)
+	}
+	switch {
+	case u.rec.due().Hash == desired.Hash:
+		return u.refresh(u.rec, desired)
+	case u.p != nil && u.rec.Stop == nil && u.rec.Current.Hash == desired.Hash:
+		// What runs is desired again before it was stopped.
+		next := u.rec
+		next.Next, next.Failures, next.RetryAt = nil, 0, time.Time{}
+		u.startError = nil
+		return u.refresh(next, desired)
+	case !desired.Replace:
+		return &platform.WaitError{Code: platform.CodeReplaceRefused, Message: "it shall run with other inputs, which may not be replaced"}
+	default:
+		return u.begin(ctx, desired)
+	}
+}
+
+// refresh notes what of an input may change without another start.
+func (u *unit) refresh(next record, desired *platform.Desired) error {
+	due := *next.due()
+	due.Generation, due.Grace = desired.Generation, desired.Grace
+	if was := next.due(); due.Generation == was.Generation && due.Grace == was.Grace && next.Next == u.rec.Next &&
+		next.Namespace == desired.Namespace && next.Name == desired.Name {
+		return nil
+	}
+	next.replaceDue(&due)
+	next.Namespace, next.Name = desired.Namespace, desired.Name
+	return u.commit(next)
+}
+
+// replaceDue puts a changed copy in the place of the input of the next start.
+func (r *record) replaceDue(due *input) {
+	if r.Next != nil {
+		r.Next = due
+	} else {
+		r.Current = due
+	}
+}
+
+// begin checks everything that can be checked before anything is touched, and makes the inputs what shall run next.
+func (u *unit) begin(ctx context.Context, desired *platform.Desired) error {
+	if _, err := u.d.executables.find(ctx, desired.Version); err != nil {
+		return err
+	}
+	if _, err := u.d.plugins.check(desired.Version, desired.Plugins); err != nil {
+		return err
+	}
+	in, file := newInput(desired)
+	if err := u.d.ports.reserve(u.uid, label(desired.Ref), in, u.portBefore(), u.ownPorts()); err != nil {
+		return err
+	}
+	if err := u.tell(desired, in, file); err != nil {
+		u.claimPorts()
+		return err
+	}
+	dropInputs(u.home, &u.rec)
+	u.parked, u.startError, u.changed = false, nil, true
+	u.claimPorts()
+	u.poke()
+	return nil
+}
+
+// tell writes down what shall run.
+func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
+	if err := u.makeHome(); err != nil {
+		return err
+	}
+	next := u.rec
+	next.LastSeq++
+	in.Seq = next.LastSeq
+	if err := u.d.files.saveInput(u.home, in.Seq, file); err != nil {
+		return err
+	}
+	next.Namespace, next.Name, next.InstanceID = desired.Namespace, desired.Name, desired.InstanceID
+	next.Want, next.Next = wantRunning, in
+	next.Unasked, next.Failures, next.RetryAt, next.LastExit = false, 0, time.Time{}, nil
+	return u.commit(next)
+}
+
+func (u *unit) makeHome() error {
+	u.present = true
+	err := u.d.hooks.around(PointMkdir, u.home.make)
+	if err == nil {
+		err = syncDir(u.d.layout.instances())
+	}
+	if err != nil {
+		return fmt.Errorf("make the directories of the instance: %w", err)
+	}
+	return nil
+}
+
+// portBefore is where the API of the instance was.
+func (u *unit) portBefore() uint16 {
+	if due := u.rec.due(); due != nil {
+		return due.Port
+	}
+	return 0
+}
+
+// ownPorts are the ports on which the instance's own process listens, which it will have given up by the next start.
+func (u *unit) ownPorts() []uint16 {
+	if u.p == nil || u.rec.Run == nil || u.rec.Current == nil {
+		return nil
+	}
+	own := []uint16{u.rec.Run.Port}
+	for _, listener := range u.rec.Current.Listeners {
+		own = append(own, listener.Port)
+	}
+	return slices.Compact(own)
+}
+
+// stop makes it so that nothing shall run, and begins to stop what does.
+func (u *unit) stop(grace time.Duration) error {
+	u.mu.Lock()
+	defer u.finish()
+	if u.gone {
+		return nil
+	}
+	if err := u.usable(); err != nil {
+		return err
+	}
+	grace = max(grace, 0)
+	next := u.rec
+	switch {
+	case u.p == nil && next.Want == wantStopped:
+		return nil
+	case u.p != nil && next.Stop == nil:
+		next.Stop = &stopping{Since: u.d.clock.Now(), Grace: grace}
+	case u.p != nil && grace < next.Stop.Grace:
+		next.Stop = &stopping{Since: next.Stop.Since, Grace: grace}
+	case next.Want == wantStopped:
+		return nil
+	}
+	next.Want, next.Next = wantStopped, nil
+	next.Unasked, next.Failures, next.RetryAt = false, 0, time.Time{}
+	if err := u.commit(next); err != nil {
+		return err
+	}
+	u.parked, u.startError, u.changed = false, nil, true
+	u.poke()
+	return nil
+}

@@ -1,0 +1,164 @@
+//go:build linux
+
+package process
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// journalFormat is the version of a journal's form.
+const journalFormat = 1
+
+// want is what shall be.
+type want string
+
+const (
+	wantRunning want = "Running"
+	wantStopped want = "Stopped"
+)
+
+// record is what the driver remembers of an instance. It holds no value of the environment.
+type record struct {
+	FormatVersion int    `json:"formatVersion"`
+	UID           string `json:"uid"`
+	Namespace     string `json:"namespace"`
+	Name          string `json:"name"`
+	InstanceID    string `json:"instanceID"`
+	// BootID is the host's run in which this was written.
+	BootID string `json:"bootID"`
+	Want   want   `json:"want"`
+
+	// Current is what runs, or ran last.
+	Current *input `json:"current,omitempty"`
+	// Next is what shall run instead.
+	Next *input `json:"next,omitempty"`
+	// LastSeq is the highest number that an input was given.
+	LastSeq uint64 `json:"lastSeq"`
+	// Run is the process; nil: none.
+	Run *run `json:"run,omitempty"`
+	// StdoutFrom and StderrFrom are where in the output files the present or last run begins.
+	StdoutFrom int64 `json:"stdoutFrom,omitempty"`
+	StderrFrom int64 `json:"stderrFrom,omitempty"`
+	// Stop is the request that the process end; nil: none.
+	Stop *stopping `json:"stop,omitempty"`
+
+	// Restarts counts starts that nobody asked for.
+	Restarts int32 `json:"restarts"`
+	// Unasked says that the next start will be one.
+	Unasked bool `json:"unasked,omitempty"`
+	// Failures counts short runs and failed starts in a row.
+	Failures int `json:"failures,omitempty"`
+	// RetryAt is when the next start is due.
+	RetryAt time.Time `json:"retryAt,omitzero"`
+	// LastExit is how the server last ended by itself.
+	LastExit *platform.Exit `json:"lastExit,omitempty"`
+}
+
+// run is a run of the server, from the moment on in which its process was made.
+type run struct {
+	identity
+	Incarnation string    `json:"incarnation"`
+	StartedAt   time.Time `json:"startedAt"`
+	Port        uint16    `json:"port"`
+}
+
+// stopping is a request that the process end.
+type stopping struct {
+	Since time.Time     `json:"since"`
+	Grace time.Duration `json:"grace"`
+}
+
+// due is the input of the next start.
+func (r *record) due() *input {
+	if r.Next != nil {
+		return r.Next
+	}
+	return r.Current
+}
+
+// ref names the instance.
+func (r *record) ref() platform.Ref {
+	return platform.Ref{UID: r.UID, Namespace: r.Namespace, Name: r.Name}
+}
+
+// label names the instance for people.
+func (r *record) label() string { return label(r.ref()) }
+
+func label(ref platform.Ref) string {
+	if ref.Name == "" {
+		return ref.UID
+	}
+	return ref.Namespace + "/" + ref.Name
+}
+
+// loadJournal reads the journal of an instance. No journal is no error: the directory was made, and nothing else came of it.
+func loadJournal(h home, uid string) (*record, error) {
+	text, err := os.ReadFile(h.journal())
+	if errors.Is(err, os.ErrNotExist) {
+		return &record{FormatVersion: journalFormat, UID: uid, Want: wantStopped}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	read := &record{}
+	if err := json.Unmarshal(text, read); err != nil {
+		return nil, fmt.Errorf("read the journal %s: %w", h.journal(), err)
+	}
+	if err := read.validate(uid); err != nil {
+		return nil, fmt.Errorf("read the journal %s: %w", h.journal(), err)
+	}
+	return read, nil
+}
+
+// validate refuses a journal from which nothing may be concluded.
+func (r *record) validate(uid string) error {
+	switch {
+	case r.FormatVersion != journalFormat:
+		return fmt.Errorf("its form is %d and this program knows only %d", r.FormatVersion, journalFormat)
+	case r.UID != uid:
+		return fmt.Errorf("it is that of instance %q", r.UID)
+	case r.Want != wantRunning && r.Want != wantStopped:
+		return fmt.Errorf("it wants %q", r.Want)
+	case r.BootID == "":
+		return errors.New("it has no boot id")
+	case r.Want == wantRunning && r.due() == nil:
+		return errors.New("it says that something shall run, but not what")
+	case r.Restarts < 0 || r.Failures < 0:
+		return errors.New("a count is negative")
+	case r.Run != nil && (r.Run.PID <= 1 || r.Run.StartTime == 0 || r.Run.Incarnation == "" || r.Run.Port == 0):
+		return errors.New("its run names no process of ours")
+	case r.Run != nil && r.Current == nil:
+		return errors.New("something runs, but it does not say what")
+	}
+	for _, in := range []*input{r.Current, r.Next} {
+		if in == nil {
+			continue
+		}
+		if err := in.validate(r.LastSeq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// save writes the journal, durably.
+func (w writer) save(h home, r *record) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	err = w.write(PointJournal, h.journal(), append(text, '\n'), 0o600)
+	if err == nil {
+		err = syncDir(h.path)
+	}
+	if err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// exitLines is how much of an output goes into an Exit.
+const exitLines = 4096
+
+// How often output files are looked at: often while they grow, so that they stay near their limit, and seldom when nothing happens.
+const (
+	outputSoonest = 20 * time.Millisecond
+	outputLatest  = 2 * time.Second
+)
+
+// output is an output file of an instance. The server appends to it by itself, so that nothing blocks it when nobody looks.
+type output struct {
+	path  string
+	limit int64
+
+	// size is what it had when it was looked at last, seen when that was; wait is when to look again.
+	size int64
+	seen time.Time
+	wait time.Duration
+}
+
+// previous is where the file's older part is kept.
+func (o *output) previous() string { return o.path + ".1" }
+
+// look cuts the file if it has become too big, and tells when to look again.
+func (o *output) look(now time.Time) (time.Duration, error) {
+	found, err := os.Stat(o.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return outputLatest, nil
+	}
+	if err != nil {
+		return outputLatest, err
+	}
+	size := found.Size()
+	grown := size - o.size
+	if size > o.limit {
+		if err := o.cut(size); err != nil {
+			return outputLatest, err
+		}
+		size = 0
+	}
+	switch passed := now.Sub(o.seen); {
+	case grown <= 0:
+		o.wait = min(max(2*o.wait, outputSoonest), outputLatest)
+	case passed > 0:
+		// Half the time that it takes to fill the file at this speed.
+		full := time.Duration(float64(o.limit-size) / float64(grown) * float64(passed))
+		o.wait = min(max(full/2, outputSoonest), outputLatest)
+	default:
+		o.wait = outputSoonest
+	}
+	o.size, o.seen = size, now
+	return o.wait, nil
+}
+
+// cut keeps the last part of the file beside it and empties it. What is written in between is lost, and nobody waits.
+func (o *output) cut(size int64) error {
+	from, err := os.OpenFile(o.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	into, err := os.OpenFile(o.previous(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	begin := max(size-o.limit, 0)
+	_, err = io.Copy(into, io.LimitReader(io.NewSectionReader(from, begin, size-begin), o.limit))
+	// A disk that is full is all the more a reason to empty the file.
+	return errors.Join(err, into.Close(), from.Truncate(0))
+}
+
+// tail returns at most limit of the last bytes that were written since the file had the size from. Where the file has been cut meanwhile,
+// that is all of it, after what was cut off.
+func (o *output) tail(from int64, limit int) ([]byte, error) {
+	text, size, err := lastOf(o.path, from, limit)
+	if err != nil || size >= from || len(text) >= limit {
+		return text, err
+	}
+	text, size, err = lastOf(o.path, 0, limit)
+	if err != nil || size >= int64(limit) {
+		return text, err
+	}
+	before, _, err := lastOf(o.previous(), 0, limit-len(text))
+	return append(before, text...), err
+}
+
+// lastOf reads the last bytes of a file, none before from.
+func lastOf(path string, from int64, limit int) ([]byte, int64, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = file.Close() }()
+	found, err := file.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	size := found.Size()
+	begin := max(size-int64(limit), from)
+	if begin >= size {
+		return nil, size, nil
+	}
+	text, err := io.ReadAll(io.NewSectionReader(file, begin, size-begin))
+	return text, size, err
+}
+
+// lines makes text of the last bytes of an output: whole lines as far as there are any, and valid UTF-8.
+func lines(tail []byte, whole bool) string {
+	text := string(tail)
+	if !whole {
+		if _, after, ok := strings.Cut(text, "\n"); ok && after != "" {
+			text = after
+		}
+	}
+	return strings.ToValidUTF8(text, "?")
+}
+
+// sizeOf is how big a file is; one that is not there has no size.
+func sizeOf(path string) int64 {
+	found, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return found.Size()
+}

@@ -1,0 +1,106 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How often a stop looks whether the server can be told, and how often it kills.
+const (
+	pollFirst = 5 * time.Millisecond
+	pollMost  = 100 * time.Millisecond
+)
+
+// tend looks after a living process: it stays, or it is stopped because it, or its inputs, are not desired any more.
+func (u *unit) tend(now time.Time) (time.Duration, bool) {
+	u.recognise()
+	if u.rec.Stop != nil {
+		return u.stopStep(now)
+	}
+	if halt := u.d.halted.Load(); halt != nil {
+		return u.beginStop(now, *halt)
+	}
+	if u.rec.Next == nil {
+		return pollFirst, !u.p.executed
+	}
+	if pause := min(u.rec.RetryAt.Sub(now), mostBackoff); pause > 0 {
+		return pause, true
+	}
+	ready, err := u.prepared()
+	switch {
+	case err != nil:
+		return u.failed(now, err), true
+	case !ready || u.rec.Stop != nil || u.rec.Next == nil:
+		return 0, true
+	default:
+		return u.beginStop(now, u.rec.Next.Grace)
+	}
+}
+
+// recognise notices that an adopted launcher has become the server.
+func (u *unit) recognise() {
+	if u.p.executed {
+		return
+	}
+	server, _, err := ours(u.p.PID, u.home)
+	u.p.executed = err == nil && server && !u.p.dead()
+}
+
+// beginStop begins to stop what runs although something shall run.
+func (u *unit) beginStop(now time.Time, grace time.Duration) (time.Duration, bool) {
+	next := u.rec
+	next.Stop = &stopping{Since: now, Grace: grace}
+	next.Failures, next.RetryAt = 0, time.Time{}
+	u.startError, u.changed = nil, true
+	u.settle(next)
+	return 0, true
+}
+
+// stopStep goes on with a stop: SIGINT as soon as the server would notice it, and when the grace is over, force.
+func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
+	left := min(u.rec.Stop.Since.Add(u.rec.Stop.Grace).Sub(now), u.rec.Stop.Grace)
+	if left <= 0 {
+		if err := u.d.hooks.around(PointKill, func() error { return killAll(u.p) }); err != nil {
+			u.d.log.Error(err, "cannot kill the server", "instance", u.rec.label())
+		}
+		return u.pause(pollMost), true
+	}
+	if u.signalled {
+		return left, true
+	}
+	if !u.listens() {
+		return u.pause(left), true
+	}
+	if err := u.d.hooks.around(PointSignal, func() error { return u.p.signal(unix.SIGINT) }); err != nil {
+		u.d.log.Error(err, "cannot interrupt the server", "instance", u.rec.label())
+		return u.pause(left), true
+	}
+	u.signalled, u.poll = true, 0
+	return left, true
+}
+
+// pause is the pause before the next look, which grows.
+func (u *unit) pause(most time.Duration) time.Duration {
+	u.poll = min(max(2*u.poll, pollFirst), pollMost)
+	return min(u.poll, most)
+}
+
+// listens tells whether the server would end in order at SIGINT: its handler is there, and the handler is its own, since the process itself
+// listens on the API's port (contract 1.6).
+func (u *unit) listens() bool {
+	if !u.p.executed {
+		return false
+	}
+	handles, err := handlesInterrupt(u.p.PID)
+	if err == nil && handles {
+		handles, err = listensOn(u.p.PID, u.rec.Run.Port)
+	}
+	if err != nil && !errors.Is(err, errGone) {
+		u.d.log.Error(err, "cannot see whether the server can be interrupted", "instance", u.rec.label())
+	}
+	return err == nil && handles
+}

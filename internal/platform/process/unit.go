@@ -1,0 +1,195 @@
+//go:build linux
+
+package process
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// When the server is started again after it has ended by itself.
+const (
+	// steadyAfter is how long a run must have been for the next start to be immediate.
+	steadyAfter  = 10 * time.Second
+	firstBackoff = 100 * time.Millisecond
+	mostBackoff  = time.Minute
+)
+
+// backoff is the pause after so many short runs in a row.
+func backoff(before int) time.Duration {
+	const beyond = 10
+	if before >= beyond {
+		return mostBackoff
+	}
+	return min(firstBackoff<<before, mostBackoff)
+}
+
+// unit is one instance. Its goroutine alone starts and stops the process; calls change what shall be, and wake it.
+type unit struct {
+	d    *Driver
+	uid  string
+	home home
+	wake chan struct{}
+	// quit ends the goroutine when the instance is removed.
+	quit chan struct{}
+	view atomic.Pointer[view]
+
+	mu  sync.Mutex
+	rec record
+	// dirty says that the journal on disk is older than rec, since it could not be written.
+	dirty bool
+	// broken is why nothing is known of the instance; then nothing is done about it either.
+	broken error
+	// present says that the instance has a directory.
+	present bool
+	// gone says that the instance has been removed.
+	gone bool
+	// parked says that the host was restarted: what shall run is started only when told again, since it may be elsewhere by now.
+	parked bool
+	// p is the process; nil: none.
+	p *proc
+	// startError is why the last start could not be tried.
+	startError error
+	// signalled says that SIGINT was sent; poll is the pause between two looks during a stop.
+	signalled bool
+	poll      time.Duration
+	// sweeping is since when what the server left behind is being killed.
+	sweeping time.Time
+	changed  bool
+}
+
+func newUnit(d *Driver, uid string) *unit {
+	u := &unit{d: d, uid: uid, home: d.layout.instance(uid), wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	u.rec = record{FormatVersion: journalFormat, UID: uid, Want: wantStopped}
+	u.publish()
+	return u
+}
+
+// poke has the goroutine look again.
+func (u *unit) poke() {
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+// loop is the goroutine.
+func (u *unit) loop() {
+	cancel := func() {}
+	defer func() { cancel() }()
+	for {
+		select {
+		case <-u.d.done:
+			return
+		case <-u.quit:
+			return
+		case <-u.wake:
+		}
+		cancel()
+		cancel = func() {}
+		if pause, again := u.pass(); again {
+			if pause <= 0 {
+				u.poke()
+				continue
+			}
+			cancel = u.d.clock.AfterFunc(pause, u.poke)
+		}
+	}
+}
+
+// finish ends a change: what can be seen is renewed, the lock given back, and who listens is told.
+func (u *unit) finish() {
+	u.publish()
+	changed, ref := u.changed, u.rec.ref()
+	u.changed = false
+	u.mu.Unlock()
+	if changed {
+		u.d.tell(ref)
+	}
+}
+
+// pass does the next thing that must be done, and says after which pause to look again.
+func (u *unit) pass() (time.Duration, bool) {
+	u.mu.Lock()
+	defer u.finish()
+	if u.gone || u.broken != nil {
+		return 0, false
+	}
+	now := u.d.clock.Now()
+	if u.p != nil && u.p.dead() {
+		if pause, again := u.bury(now); again {
+			return pause, true
+		}
+	}
+	if u.p != nil {
+		return u.tend(now)
+	}
+	if !u.shallRun() {
+		return 0, false
+	}
+	if pause := min(u.rec.RetryAt.Sub(now), mostBackoff); pause > 0 {
+		return pause, true
+	}
+	return u.start(now)
+}
+
+// shallRun tells whether a process shall be there.
+func (u *unit) shallRun() bool {
+	return u.rec.Want == wantRunning && !u.parked && u.d.halted.Load() == nil
+}
+
+// commit makes a changed record durable and then the unit's own. Without it nothing has changed.
+func (u *unit) commit(next record) error {
+	next.FormatVersion, next.UID, next.BootID = journalFormat, u.uid, u.d.bootID
+	if err := u.d.files.save(u.home, &next); err != nil {
+		return err
+	}
+	u.take(next)
+	u.dirty = false
+	return nil
+}
+
+// settle is commit for what has happened anyway, whether or not it can be written down. The next start waits until it could.
+func (u *unit) settle(next record) {
+	if err := u.commit(next); err != nil {
+		u.d.log.Error(err, "cannot remember what has happened", "instance", u.rec.label())
+		u.take(next)
+		u.dirty = true
+	}
+}
+
+// take makes a record the unit's own, with the ports and plugins that it takes.
+func (u *unit) take(next record) {
+	u.rec = next
+	u.claimPorts()
+	u.keepPlugins()
+}
+
+// claimPorts tells which ports the instance has: those of what runs and of what shall run. After a restart of the host an instance keeps
+// its API's port, but not its components': it may live elsewhere by now.
+func (u *unit) claimPorts() {
+	var uses []use
+	if u.rec.Current != nil && (u.p != nil || u.rec.Want == wantRunning && u.rec.Next == nil) {
+		uses = append(uses, u.rec.Current.use())
+	}
+	if u.rec.Next != nil {
+		uses = append(uses, u.rec.Next.use())
+	}
+	if u.parked {
+		for i := range uses {
+			uses[i].listeners = nil
+		}
+	}
+	u.d.ports.set(u.uid, u.rec.label(), uses...)
+}
+
+func (u *unit) keepPlugins() {
+	var keys []string
+	for _, in := range []*input{u.rec.Current, u.rec.Next} {
+		if in != nil {
+			keys = append(keys, in.PluginKey)
+		}
+	}
+	u.d.plugins.keep(u.uid, keys...)
+}

@@ -1,0 +1,232 @@
+//go:build linux
+
+package process
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// placeholder stands for a version in a path.
+const placeholder = "{version}"
+
+// versionDeadline is how long an executable may take to tell its version.
+const versionDeadline = 10 * time.Second
+
+// versionForm is what a version looks like; so it is no path either.
+var versionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$`)
+
+// versionLine is how an executable tells its version (contract 1.1).
+var versionLine = regexp.MustCompile(`^drasi-server ([0-9A-Za-z][0-9A-Za-z.+-]*)$`)
+
+// executables finds the executable of a version.
+type executables struct {
+	path string
+
+	mu sync.Mutex
+	// asked is what executables said, for as long as they are the same file.
+	asked map[fileID]string
+}
+
+// fileID tells files apart, also of the same name.
+type fileID struct {
+	path     string
+	dev, ino uint64
+	size     int64
+	mtime    int64
+}
+
+func identify(path string) (fileID, error) {
+	var found unix.Stat_t
+	if err := unix.Stat(path, &found); err != nil {
+		return fileID{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if found.Mode&unix.S_IFMT != unix.S_IFREG {
+		return fileID{}, fmt.Errorf("%s is not a file", path)
+	}
+	return fileID{path: path, dev: found.Dev, ino: found.Ino, size: found.Size, mtime: found.Mtim.Nano()}, nil
+}
+
+func newExecutables(path string) *executables {
+	return &executables{path: path, asked: map[fileID]string{}}
+}
+
+// versions lists the versions that are there, sorted, and says in words why there are none.
+func (e *executables) versions(ctx context.Context) ([]string, error) {
+	if e.path == "" {
+		return nil, errors.New("no executable of drasi-server is given")
+	}
+	if !strings.Contains(e.path, placeholder) {
+		version, err := e.ask(ctx, e.path)
+		if err != nil {
+			return nil, err
+		}
+		return []string{version}, nil
+	}
+	found, err := e.glob()
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("there is no executable at %s", e.path)
+	}
+	return found, err
+}
+
+// glob finds the versions whose executables are there.
+func (e *executables) glob() ([]string, error) {
+	before, rest, _ := strings.Cut(e.path, placeholder)
+	quote := regexp.MustCompile(`[][*?\\]`)
+	pattern := quote.ReplaceAllString(before, `\$0`) + "*" + strings.ReplaceAll(quote.ReplaceAllString(rest, `\$0`), placeholder, "*")
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("look for %s: %w", e.path, err)
+	}
+	tail, _, _ := strings.Cut(rest, "/")
+	tail, _, _ = strings.Cut(tail, placeholder)
+	var found []string
+	for _, path := range paths {
+		segment, _, _ := strings.Cut(path[len(before):], "/")
+		version := strings.TrimSuffix(segment, tail)
+		if versionForm.MatchString(version) && expand(e.path, version) == path && executable(path) == nil {
+			found = append(found, version)
+		}
+	}
+	slices.SortFunc(found, compareVersions)
+	return slices.Compact(found), nil
+}
+
+// find returns the path of the version's executable.
+func (e *executables) find(ctx context.Context, version string) (string, error) {
+	if e.path == "" {
+		return "", unavailable("no executable of drasi-server is given")
+	}
+	path := expand(e.path, version)
+	if strings.Contains(e.path, placeholder) {
+		if err := executable(path); err != nil {
+			return "", unavailable("drasi-server %s is not on this host: %v", version, err)
+		}
+		return path, nil
+	}
+	if err := executable(path); err != nil {
+		return "", unavailable("drasi-server %s is not on this host: %v", version, err)
+	}
+	has, err := e.ask(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	if has != version {
+		return "", unavailable("drasi-server %s is not on this host: %s is %s", version, path, has)
+	}
+	return path, nil
+}
+
+func unavailable(format string, args ...any) error {
+	return &platform.TerminalError{Code: platform.CodeVersionUnavailable, Message: fmt.Sprintf(format, args...)}
+}
+
+// ask returns the version that an executable tells.
+func (e *executables) ask(ctx context.Context, path string) (string, error) {
+	if err := executable(path); err != nil {
+		return "", err
+	}
+	id, err := identify(path)
+	if err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if version, ok := e.asked[id]; ok {
+		return version, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, versionDeadline)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, "--version")
+	command.Env, command.Dir = []string{fixedPath, "NO_COLOR=1"}, "/"
+	command.WaitDelay = time.Second
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("ask %s for its version: %w", path, err)
+	}
+	line, _, _ := bytes.Cut(output, []byte("\n"))
+	match := versionLine.FindSubmatch(bytes.TrimRight(line, "\r"))
+	if match == nil {
+		return "", fmt.Errorf("ask %s for its version: it does not say \"drasi-server VERSION\"", path)
+	}
+	e.asked = map[fileID]string{id: string(match[1])}
+	return string(match[1]), nil
+}
+
+// expand puts the version into a path.
+func expand(path, version string) string { return strings.ReplaceAll(path, placeholder, version) }
+
+// executable tells why a path cannot be executed.
+func executable(path string) error {
+	found, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !found.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", path)
+	}
+	if err := unix.Access(path, unix.X_OK); err != nil {
+		return fmt.Errorf("%s may not be executed: %w", path, err)
+	}
+	return nil
+}
+
+// compareVersions orders versions by their numbers.
+func compareVersions(a, b string) int {
+	for a != b {
+		var left, right string
+		left, a, _ = strings.Cut(a, ".")
+		right, b, _ = strings.Cut(b, ".")
+		m, failedA := strconv.Atoi(left)
+		n, failedB := strconv.Atoi(right)
+		switch {
+		case failedA == nil && failedB == nil && m != n:
+			return m - n
+		case (failedA != nil || failedB != nil) && left != right:
+			return strings.Compare(left, right)
+		}
+	}
+	return 0
+}
+
+// triple tells what plugins must have been built for to fit the executable (contract 3.1), as far as its header shows.
+func triple(path string) string {
+	file, err := elf.Open(path)
+	if err != nil {
+		return runtime.GOARCH + "-unknown"
+	}
+	defer func() { _ = file.Close() }()
+	machine := strings.ToLower(strings.TrimPrefix(file.Machine.String(), "EM_"))
+	for _, segment := range file.Progs {
+		if segment.Type != elf.PT_INTERP {
+			continue
+		}
+		name := make([]byte, segment.Filesz)
+		if _, err := segment.ReadAt(name, 0); err != nil {
+			break
+		}
+		if bytes.Contains(name, []byte("ld-musl")) {
+			return machine + "-linux-musl"
+		}
+		return machine + "-linux-gnu"
+	}
+	return machine + "-linux-static"
+}

@@ -36,15 +36,26 @@ type report struct {
 }
 
 func (r *report) refuse(field, format string, args ...any) {
-	r.findings = append(r.findings, Finding{Field: field, Message: fmt.Sprintf(format, args...)})
+	r.add(Finding{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 func (r *report) conflict(field, format string, args ...any) {
-	r.findings = append(r.findings, Finding{Field: field, Message: fmt.Sprintf(format, args...), Conflict: true})
+	r.add(Finding{Field: field, Message: fmt.Sprintf(format, args...), Conflict: true})
+}
+
+// Bounds of a finding and a notice: keys and depths of the user's own make both as long as he likes.
+const (
+	maxField       = 200
+	maxFindingText = 600
+)
+
+func (r *report) add(f Finding) {
+	f.Field, f.Message = shortened(f.Field, maxField), shortened(f.Message, maxFindingText)
+	r.findings = append(r.findings, f)
 }
 
 func (r *report) notice(format string, args ...any) {
-	r.notices = append(r.notices, fmt.Sprintf(format, args...))
+	r.notices = append(r.notices, shortened(fmt.Sprintf(format, args...), maxFindingText))
 }
 
 // result is what was gathered: findings once each, in the order of the configuration and bounded; notices once each, sorted and bounded.

@@ -2,6 +2,7 @@ package drasi
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/netip"
 	"os"
@@ -103,3 +104,12 @@ func configFiles(t *testing.T, dir string) map[string]string {
 }
 
 func sameAddress(a, b netip.Addr) bool { return a == b }
+
+// wholeListeners are listeners with all that is shown of them.
+func wholeListeners(listeners []Listener) []string {
+	var out []string
+	for _, l := range listeners {
+		out = append(out, fmt.Sprintf("%s %s %s:%d %s %v %v", l.Name, l.Scheme, l.Address, l.Port, l.Path, l.AutoStart, l.UDP))
+	}
+	return out
+}

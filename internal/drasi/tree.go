@@ -154,7 +154,7 @@ func (s *shapeCheck) deeper(path string, depth int) bool {
 		return true
 	}
 	if !s.deep {
-		s.out.refuse(shortened(path, 200), "is nested deeper than %d levels", maxDepth)
+		s.out.refuse(path, "is nested deeper than %d levels", maxDepth)
 	}
 	s.deep = true
 	return false

@@ -26,7 +26,7 @@ func TestWhatForbidsRunningIsNamed(t *testing.T) {
 		"duplicate across":      {config: "sources: [{kind: mock, id: m}]\nqueries: [{id: m, query: x}]", want: []string{`spec.config.queries[0].id: "m" is the id of spec.config.sources[0] already: sources, queries and reactions share one set of ids`}},
 		"duplicate provider":    {config: "bootstrapProviders: [{kind: noop, id: a}, {kind: noop, id: a}]", want: []string{`spec.config.bootstrapProviders[1].id: "a" is the id of spec.config.bootstrapProviders[0] already`}},
 		"internal id":           {config: "sources: [{kind: mock, id: __m}]", want: []string{`spec.config.sources[0].id: "__m" must not begin with __, which marks the server's own components`}},
-		"empty id":              {config: "sources: [{kind: mock, id: ''}]", want: []string{`spec.config.sources[0].id: must not be empty`}},
+		"empty id":              {config: "instances: [{sources: [{kind: mock, id: ''}]}]", want: []string{`spec.config.instances[0].sources[0].id: must not be empty`}},
 		"missing id":            {config: "instances: [{sources: [{kind: mock}]}]", want: []string{`spec.config.instances[0].sources[0].id: must be set`}},
 		"id that is a number":   {config: "instances: [{id: i, sources: [{kind: mock, id: 1}]}]", want: []string{`spec.config.instances[0].sources[0].id: must be a text, not a number: write it in quotes`}},
 		"missing kind":          {config: "sources: [{id: m}]", want: []string{`spec.config.sources[0].kind: must be set`}},

@@ -120,7 +120,7 @@ func TestWhatWouldNotArriveAsWrittenIsRefused(t *testing.T) {
 		"long text":       {`"a":"` + long + `x"`, "spec.config.sources[0].a: is longer than 128 KiB"},
 		"long key":        {`"` + long[:1001] + `":1`, `spec.config.sources[0]: the key that begins with "` + long[:61] + `…" is longer than 1000 characters`},
 		"long escaped":    {`"` + strings.Repeat(`\u0085`, 200) + `":1`, `spec.config.sources[0]: the key that begins with "` + strings.Repeat(`\u0085`, 30) + `…" is longer than 1000 characters`},
-		"too deep":        {`"a":` + deep, "spec.config.sources[0]" + strings.Repeat(".a", 88) + "…: is nested deeper than 100 levels"},
+		"too deep":        {`"a":` + deep, "spec.config.sources[0]" + strings.Repeat(".a", 87) + ".…: is nested deeper than 100 levels"},
 		"deep enough":     {`"a":` + fits, ""},
 		"long enough":     {`"a":"` + long + `"`, ""},
 		"large number":    {`"a":[9223372036854775807,-9223372036854775808,9.2e18]`, ""},

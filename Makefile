@@ -32,7 +32,8 @@ clean: ## Remove what was built here; the control plane's cache and the state of
 
 .PHONY: run
 run: ## Start a local control plane, controller, agent and a sample instance; Ctrl-C stops all. (DRASI_SERVER=, PLUGINS_DIR=)
-	@CGO_ENABLED=0 go build -o bin/draas-run ./hack/run
+	@echo "building bin/draas-run (a minute or two the first time)"
+	@CGO_ENABLED=0 go build -trimpath -o bin/draas-run ./hack/run
 	@exec bin/draas-run -drasi-server '$(DRASI_SERVER)' -plugins-dir '$(PLUGINS_DIR)'
 
 .PHONY: build

@@ -60,19 +60,27 @@ func (s *system) poll(ctx context.Context, timeout time.Duration, what string, a
 		if err != nil || done {
 			return err
 		}
+		if ctx.Err() != nil {
+			return ended(ctx, last)
+		}
 		if (news != last && news != "") || time.Since(said) >= sayInterval {
 			s.say("  … %s (%s)", news, time.Since(began).Round(time.Second))
 			last, said = news, time.Now()
 		}
 		select {
 		case <-ctx.Done():
-			if last != "" {
-				return fmt.Errorf("%w: last seen: %s", context.Cause(ctx), last)
-			}
-			return context.Cause(ctx)
+			return ended(ctx, last)
 		case <-tick.C:
 		}
 	}
+}
+
+// ended is why a wait ended, with what was seen last.
+func ended(ctx context.Context, last string) error {
+	if last == "" {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w: last seen: %s", context.Cause(ctx), last)
 }
 
 // pollInterval is short beside what a start takes.

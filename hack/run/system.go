@@ -74,13 +74,16 @@ func (s *system) up(ctx context.Context) error {
 
 // reapLeftovers stops the agent and controller of a run that was itself killed; the control plane does the same for its parts.
 func (s *system) reapLeftovers(context.Context) error {
-	for name, grace := range map[string]time.Duration{agentName: agentGrace, controllerName: partGrace} {
-		found, err := proc.ReapLeftover(s.pidFile(name), grace)
+	for _, part := range []struct {
+		name  string
+		grace time.Duration
+	}{{agentName, agentGrace}, {controllerName, partGrace}} {
+		found, err := proc.ReapLeftover(s.pidFile(part.name), part.grace)
 		if err != nil {
 			return err
 		}
 		if found {
-			s.say("stopped the %s that an earlier run had left running", name)
+			s.say("stopped the %s that an earlier run had left running", part.name)
 		}
 	}
 	return nil
@@ -102,7 +105,9 @@ func (s *system) startAgent(context.Context) error {
 // startManager starts the manager's binary in a role of its own, with nothing of this program's environment but what any program needs.
 func (s *system) startManager(role string, args ...string) (*proc.Process, error) {
 	p, err := proc.Start(proc.Spec{
-		Name: role, Path: s.manager, Args: append([]string{role}, args...), Dir: s.dir,
+		Name: role, Path: s.manager, Dir: s.dir,
+		// No fixed ports: something else on this machine may have them.
+		Args: append([]string{role, "--metrics-bind-address=0", "--health-probe-bind-address=0"}, args...),
 		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()},
 		Log: filepath.Join(s.dir, "logs", role+".log"), PIDFile: s.pidFile(role),
 	})

@@ -108,8 +108,8 @@ func (s *system) startManager(role string, args ...string) (*proc.Process, error
 		Name: role, Path: s.manager, Dir: s.dir,
 		// No fixed ports: something else on this machine may have them.
 		Args: append([]string{role, "--metrics-bind-address=0", "--health-probe-bind-address=0"}, args...),
-		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()},
-		Log: filepath.Join(s.dir, "logs", role+".log"), PIDFile: s.pidFile(role),
+		Env:  []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()},
+		Log:  filepath.Join(s.dir, "logs", role+".log"), PIDFile: s.pidFile(role),
 	})
 	if err != nil {
 		return nil, err

@@ -33,17 +33,14 @@ func TestWrongUsageExitsTwo(t *testing.T) {
 // over the file.
 func TestPortFlagWins(t *testing.T) {
 	t.Parallel()
-	for name, args := range map[string]func(f *fixture) []string{
-		"without run": func(f *fixture) []string { return nil },
-		"before run":  func(f *fixture) []string { return []string{"run"} },
-	} {
+	for name, after := range map[string][]string{"without run": nil, "before run": {"run"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newServer(t)
 			other := f.port
 			f.port = freePort(t)
 			f.config["port"] = other
-			f.args = append([]string{"--port", itoa(f.port)}, args(f)...)
+			f.args = append([]string{"--port", itoa(f.port)}, after...)
 			f.up()
 			if listening(t, other) {
 				t.Error("the file's port is open as well")

@@ -26,7 +26,7 @@ func faulty(t *testing.T, switches map[string]string) *fixture {
 // stays wants something to hold for a while.
 func stays(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for begun := time.Now(); time.Since(begun) < within; time.Sleep(10 * time.Millisecond) {
+	for begun := time.Now(); time.Since(begun) < within; <-time.After(poll) {
 		if !holds() {
 			t.Fatalf("no longer: %s", what)
 		}
@@ -44,6 +44,10 @@ func TestFaultSlowStart(t *testing.T) {
 
 func TestFaultHang(t *testing.T) {
 	f := faulty(t, map[string]string{"HANG": "1"}).run()
+	// Until its init a Go program catches every signal.
+	eventually(t, settle, "the components are started", func() bool {
+		return strings.Contains(f.proc.output("stdout"), "drasi-lib started successfully")
+	})
 	stays(t, "it hangs", func() bool { return f.proc.alive() && !healthy(t, f.port) && !f.proc.catches() })
 }
 

@@ -178,6 +178,9 @@ func (p *process) catches() bool {
 	return false
 }
 
+// poll is the time between two looks at something.
+const poll = 5 * time.Millisecond
+
 // eventually polls until a condition holds.
 func eventually(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
@@ -186,7 +189,7 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() boo
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(poll)
 	}
 }
 

@@ -207,7 +207,7 @@ func (r *run) step(i int, s step) {
 		r.read(s)
 	case s.Signal != "":
 		// What happens before the signal is the point: this waits in earnest.
-		time.Sleep(r.slept)
+		<-time.After(r.slept)
 		r.proc.signal(map[string]syscall.Signal{
 			"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1,
 		}[s.Signal])
@@ -251,7 +251,7 @@ func (r *run) http(i int, s step) {
 	var diff string
 	deadline := time.Now().Add(r.slept + settle)
 	if method != http.MethodGet {
-		time.Sleep(r.slept)
+		<-time.After(r.slept)
 		deadline = time.Now()
 	}
 	for {
@@ -262,7 +262,7 @@ func (r *run) http(i int, s step) {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("step %d, %s (-recorded +got):\n%s", i, s.HTTP, diff)
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(poll)
 	}
 }
 

@@ -25,7 +25,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet {
-		a.change(w, r, path)
+		a.change(w, r, path) //nolint:contextcheck // what a request starts outlives it
 		return
 	}
 	switch strings.Join(path, "/") {

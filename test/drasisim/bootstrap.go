@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,7 +66,8 @@ func databaseAddress(resolved map[string]any) string {
 }
 
 func connect(address string) error {
-	conn, err := net.DialTimeout("tcp", address, connectTimeout)
+	dialer := net.Dialer{Timeout: connectTimeout}
+	conn, err := dialer.DialContext(context.Background(), "tcp", address)
 	if err == nil {
 		return conn.Close()
 	}

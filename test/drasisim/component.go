@@ -114,16 +114,16 @@ func (c *component) state() (status, failure string) {
 func (c *component) say(level int, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	c.mu.Lock()
-	c.logs = append(c.logs, logEntry{timestamp(), levelTitles[level], message, c.id, c.typ})
+	c.logs = append(c.logs, logEntry{timestamp(), levelTitle(level), message, c.id, c.typ})
 	if len(c.logs) > kept {
 		c.logs = c.logs[1:]
 	}
 	c.mu.Unlock()
 	if c.typ == typeQuery {
-		c.log.print(level, "drasi_lib::queries::manager", "%s", message)
+		c.log.write(level, "drasi_lib::queries::manager", "%s", message)
 		return
 	}
-	c.log.print(level, "drasi_host_sdk::callbacks", "[plugin:%s] %s", c.id, message)
+	c.log.write(level, "drasi_host_sdk::callbacks", "[plugin:%s] %s", c.id, message)
 }
 
 func (c *component) lastEvents(limit int) []event {

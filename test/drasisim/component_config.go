@@ -44,18 +44,19 @@ type subscription struct {
 	nodes, relations, pipeline []string
 }
 
-var queryKeys = []string{
-	"id", "autoStart", "query", "queryLanguage", "middleware", "sources", "enableBootstrap", "bootstrapBufferSize",
-	"joins", "priorityQueueCapacity", "dispatchBufferCapacity", "dispatchMode", "storageBackend", "outboxCapacity",
-	"bootstrapTimeoutSecs",
+func queryKeys() []string {
+	return []string{
+		"id", "autoStart", "query", "queryLanguage", "middleware", "sources", "enableBootstrap", "bootstrapBufferSize",
+		"joins", "priorityQueueCapacity", "dispatchBufferCapacity", "dispatchMode", "storageBackend", "outboxCapacity",
+		"bootstrapTimeoutSecs",
+	}
 }
 
-// misspelt are the snake_case keys that a component refuses by name.
-var misspelt = map[string]string{
-	"auto_start": "autoStart", "bootstrap_provider": "bootstrapProvider", "identity_provider": "identityProvider",
-}
-
+// refuseSnakeCase finds the keys that a component refuses by name.
 func refuseSnakeCase(r *reader) {
+	misspelt := map[string]string{
+		"auto_start": "autoStart", "bootstrap_provider": "bootstrapProvider", "identity_provider": "identityProvider",
+	}
 	for _, key := range sortedKeys(misspelt) {
 		if _, ok := r.fields[key]; ok {
 			r.fail(fmt.Errorf("unknown field `%s`, did you mean `%s`?", key, misspelt[key]))
@@ -101,7 +102,7 @@ func decodeReaction(raw any, at string) (reactionConfig, error) {
 
 func decodeQuery(raw any, at string) (queryConfig, error) {
 	r := newReader(raw, at)
-	r.onlyKnown(queryKeys)
+	r.onlyKnown(queryKeys())
 	cfg := queryConfig{
 		id: r.required("id"), text: r.required("query"), language: r.text("queryLanguage"),
 		autoStart: r.flag("autoStart", false), enableBootstrap: r.flag("enableBootstrap", true),

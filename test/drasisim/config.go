@@ -39,17 +39,21 @@ type namedConfig struct {
 	props    map[string]any
 }
 
-var topKeys = []string{
-	"apiVersion", "id", "host", "port", "logLevel", "persistConfig", "persistIndex", "enableArchive", "enableUi",
-	"solutionsDir", "stateStore", "secretStore", "defaultPriorityQueueCapacity", "defaultDispatchBufferCapacity",
-	"pluginRegistry", "autoInstallPlugins", "plugins", "verifyPlugins", "trustedIdentities", "hotReloadPlugins",
-	"hotReloadDebounceMs", "corsAllowedOrigins", "sources", "queries", "reactions", "identityProviders",
-	"bootstrapProviders", "instances",
+func topKeys() []string {
+	return []string{
+		"apiVersion", "id", "host", "port", "logLevel", "persistConfig", "persistIndex", "enableArchive", "enableUi",
+		"solutionsDir", "stateStore", "secretStore", "defaultPriorityQueueCapacity", "defaultDispatchBufferCapacity",
+		"pluginRegistry", "autoInstallPlugins", "plugins", "verifyPlugins", "trustedIdentities", "hotReloadPlugins",
+		"hotReloadDebounceMs", "corsAllowedOrigins", "sources", "queries", "reactions", "identityProviders",
+		"bootstrapProviders", "instances",
+	}
 }
 
-var instanceKeys = []string{
-	"id", "persistIndex", "enableArchive", "stateStore", "secretStore", "defaultPriorityQueueCapacity",
-	"defaultDispatchBufferCapacity", "sources", "queries", "reactions", "identityProviders", "bootstrapProviders",
+func instanceKeys() []string {
+	return []string{
+		"id", "persistIndex", "enableArchive", "stateStore", "secretStore", "defaultPriorityQueueCapacity",
+		"defaultDispatchBufferCapacity", "sources", "queries", "reactions", "identityProviders", "bootstrapProviders",
+	}
 }
 
 // parseError is a file that neither parser takes.
@@ -92,7 +96,7 @@ func loadConfig(path string) (*serverConfig, error) {
 
 func decodeServer(doc any) (*serverConfig, error) {
 	r := newReader(doc, "")
-	r.onlyKnown(topKeys)
+	r.onlyKnown(topKeys())
 	cfg := &serverConfig{
 		id:            r.value("id", wantString),
 		host:          r.value("host", wantString),
@@ -112,7 +116,7 @@ func decodeServer(doc any) (*serverConfig, error) {
 	cfg.top = decodeInstance(r)
 	for i, raw := range r.list("instances") {
 		sub := newReader(raw, fmt.Sprintf("instances[%d]", i))
-		sub.onlyKnown(instanceKeys)
+		sub.onlyKnown(instanceKeys())
 		cfg.instances = append(cfg.instances, decodeInstance(sub))
 		r.fail(sub.err)
 	}

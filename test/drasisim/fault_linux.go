@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +45,7 @@ func tryLock(path string) (file *os.File, free bool, err error) {
 // session and in sessions of their own.
 func (f *faults) spawnChildren() error {
 	for i := 0; i < f.children+f.setsidChildren; i++ {
-		child := exec.Command("/proc/self/exe")
+		child := exec.CommandContext(context.Background(), "/proc/self/exe")
 		child.Env = []string{roleVariable + "=child"}
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: i >= f.children}
 		if err := child.Start(); err != nil {

@@ -21,47 +21,54 @@ type fieldSpec struct {
 
 // Types of fields: S text, H u16, W u32, L u64, Z usize, B boolean in
 // ConfigValue form; s text, l list, o map, a anything as it is.
-var scalarOf = map[byte]scalar{'S': wantString, 'H': wantU16, 'W': wantU32, 'L': wantU64, 'Z': wantUsize, 'B': wantBool}
+func scalarOf(typ byte) (scalar, bool) {
+	want, ok := map[byte]scalar{'S': wantString, 'H': wantU16, 'W': wantU32, 'L': wantU64, 'Z': wantUsize, 'B': wantBool}[typ]
+	return want, ok
+}
 
 // kindFields are the twelve plugins of the recordings, by their JSON Schemas;
 // "!" marks a required field.
-var kindFields = map[string]string{
-	"source/mock": "dataType:a intervalMs:L",
-	"source/http": "host:S! port:H! endpoint:S timeoutMs:L adaptiveMaxBatchSize:Z adaptiveMinBatchSize:Z " +
-		"adaptiveMaxWaitMs:L adaptiveMinWaitMs:L adaptiveWindowSecs:L adaptiveEnabled:B webhooks:o durability:o",
-	"source/grpc": "host:S port:H endpoint:S timeoutMs:L durability:o",
-	"source/postgres": "host:S port:H database:S! user:S! password:S tables:l slotName:s publicationName:s " +
-		"sslMode:S tableKeys:l",
-	"bootstrap/postgres": "host:S port:H database:S! user:S! password:S tables:l slotName:s publicationName:s " +
-		"sslMode:S tableKeys:l",
-	"bootstrap/scriptfile":  "filePaths:l",
-	"bootstrap/noop":        "",
-	"bootstrap/application": "",
-	"reaction/application":  "",
-	"reaction/log":          "routes:o defaultTemplate:o",
-	"reaction/sse":          "host:S port:H ssePath:S heartbeatIntervalMs:L routes:o defaultTemplate:o",
-	"reaction/http":         "baseUrl:S token:S timeoutMs:L priorityQueueCapacity:L outputTemplates:o adaptive:o batchEndpoint:S recoveryPolicy:s",
-	"reaction/grpc": "endpoint:S! timeoutMs:L maxRetries:W connectionRetryAttempts:W initialConnectionTimeoutMs:L " +
-		"metadata:o outputFormat:s batching:o outputTemplates:o recoveryPolicy:s",
-	"reaction/profiler":  "windowSize:Z reportIntervalSecs:L",
-	"source/sqlite":      "path:S tables:l tableKeys:l restApi:o",
-	"reaction/dashboard": "host:S port:H heartbeatIntervalMs:L predefinedDashboards:a",
-	"reaction/mcp":       "host:S port:H bearerToken:S maxSessions:L routes:o",
+func kindFields() map[string]string {
+	return map[string]string{
+		"source/mock": "dataType:a intervalMs:L",
+		"source/http": "host:S! port:H! endpoint:S timeoutMs:L adaptiveMaxBatchSize:Z adaptiveMinBatchSize:Z " +
+			"adaptiveMaxWaitMs:L adaptiveMinWaitMs:L adaptiveWindowSecs:L adaptiveEnabled:B webhooks:o durability:o",
+		"source/grpc": "host:S port:H endpoint:S timeoutMs:L durability:o",
+		"source/postgres": "host:S port:H database:S! user:S! password:S tables:l slotName:s publicationName:s " +
+			"sslMode:S tableKeys:l",
+		"bootstrap/postgres": "host:S port:H database:S! user:S! password:S tables:l slotName:s publicationName:s " +
+			"sslMode:S tableKeys:l",
+		"bootstrap/scriptfile":  "filePaths:l",
+		"bootstrap/noop":        "",
+		"bootstrap/application": "",
+		"reaction/application":  "",
+		"reaction/log":          "routes:o defaultTemplate:o",
+		"reaction/sse":          "host:S port:H ssePath:S heartbeatIntervalMs:L routes:o defaultTemplate:o",
+		"reaction/http":         "baseUrl:S token:S timeoutMs:L priorityQueueCapacity:L outputTemplates:o adaptive:o batchEndpoint:S recoveryPolicy:s",
+		"reaction/grpc": "endpoint:S! timeoutMs:L maxRetries:W connectionRetryAttempts:W initialConnectionTimeoutMs:L " +
+			"metadata:o outputFormat:s batching:o outputTemplates:o recoveryPolicy:s",
+		"reaction/profiler":  "windowSize:Z reportIntervalSecs:L",
+		"source/sqlite":      "path:S tables:l tableKeys:l restApi:o",
+		"reaction/dashboard": "host:S port:H heartbeatIntervalMs:L predefinedDashboards:a",
+		"reaction/mcp":       "host:S port:H bearerToken:S maxSessions:L routes:o",
+	}
 }
 
 // lenient kinds take unknown keys silently.
-var lenient = map[string]bool{
-	"bootstrap/noop": true, "bootstrap/application": true, "reaction/application": true,
-	"reaction/log": true, "reaction/sse": true, "reaction/grpc": true,
-	"source/sqlite": true, "reaction/dashboard": true, "reaction/mcp": true,
+func lenient(ref string) bool {
+	return map[string]bool{
+		"bootstrap/noop": true, "bootstrap/application": true, "reaction/application": true,
+		"reaction/log": true, "reaction/sse": true, "reaction/grpc": true,
+		"source/sqlite": true, "reaction/dashboard": true, "reaction/mcp": true,
+	}[ref]
 }
 
 func specOf(category, kind string) kindSpec {
-	text, ok := kindFields[category+"/"+kind]
+	text, ok := kindFields()[category+"/"+kind]
 	if !ok {
 		return kindSpec{open: true}
 	}
-	spec := kindSpec{strict: !lenient[category+"/"+kind]}
+	spec := kindSpec{strict: !lenient(category + "/" + kind)}
 	for _, word := range strings.Fields(text) {
 		name, typ, _ := strings.Cut(word, ":")
 		spec.fields = append(spec.fields, fieldSpec{name: name, typ: typ[0], required: strings.HasSuffix(typ, "!")})
@@ -108,7 +115,7 @@ func construct(category, kind string, props map[string]any, env environment, sto
 }
 
 func readField(field fieldSpec, raw any, values map[string]configValue, resolved map[string]any) error {
-	if want, ok := scalarOf[field.typ]; ok {
+	if want, ok := scalarOf(field.typ); ok {
 		val, err := parseValue(raw, want)
 		values[field.name] = val
 		return err

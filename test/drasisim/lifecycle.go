@@ -52,7 +52,7 @@ func (inst *instance) startComponent(c *component, f *faults) error {
 	case typeSource:
 		err = startSource(c, f)
 	case typeReaction:
-		err = inst.startReaction(c)
+		inst.startReaction(c)
 	default:
 		err = inst.startQuery(c)
 	}

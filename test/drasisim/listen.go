@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -10,6 +11,12 @@ import (
 
 // bindWait is how long an http source looks for a bind error (contract 6.2).
 const bindWait = 500 * time.Millisecond
+
+// listen opens a listener that nothing but its owner closes.
+func listen(at string) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(context.Background(), "tcp", at)
+}
 
 func startSource(c *component, f *faults) error {
 	switch c.kind {
@@ -47,7 +54,7 @@ func address(c *component, port uint64) string {
 // startHTTPSource opens the listener; events sent to it are not simulated.
 func startHTTPSource(c *component) error {
 	at := address(c, 0)
-	listener, err := net.Listen("tcp", at)
+	listener, err := listen(at)
 	if err != nil {
 		return failf("Failed to bind HTTP server to %s: %v. Common causes: port already in use, insufficient permissions", at, osError(err))
 	}
@@ -93,7 +100,7 @@ func startSQLite(c *component) {
 	listenHidden(c, "[plugin:sqlite-source] Failed to bind REST server", at, http.NotFound)
 }
 
-func (inst *instance) startReaction(c *component) error {
+func (inst *instance) startReaction(c *component) {
 	switch c.kind {
 	case "sse":
 		path := c.text("ssePath", "/events")
@@ -105,13 +112,12 @@ func (inst *instance) startReaction(c *component) error {
 	}
 	c.set(statusRunning, "")
 	inst.awaitQueries(c)
-	return nil
 }
 
 // listenHidden opens a listener whose failure only stdout tells (contract
 // 6.2). Without a handler connections are closed at once.
 func listenHidden(c *component, complaint, at string, handler http.HandlerFunc) {
-	listener, err := net.Listen("tcp", at)
+	listener, err := listen(at)
 	if err != nil {
 		c.log.err("drasi_host_sdk::callbacks", "%s: %v", complaint, osError(err))
 		return

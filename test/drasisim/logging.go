@@ -26,11 +26,13 @@ const (
 	levelTrace
 )
 
-var (
-	levelNames  = []string{"error", "warn", "info", "debug", "trace"}
-	levelTitles = []string{"Error", "Warn", "Info", "Debug", "Trace"}
-	levelColour = []string{"31", "33", "32", "34", "35"}
-)
+// levelNames lists the levels as a configuration spells them.
+func levelNames() []string { return []string{"error", "warn", "info", "debug", "trace"} }
+
+// levelTitle is a level as the API spells it.
+func levelTitle(level int) string { return []string{"Error", "Warn", "Info", "Debug", "Trace"}[level] }
+
+func levelColour(level int) string { return []string{"31", "33", "32", "34", "35"}[level] }
 
 // newLogger takes RUST_LOG before the configured level, and colours unless
 // NO_COLOR says otherwise.
@@ -48,24 +50,24 @@ func (l *logger) setLevel(env environment, configured string) {
 	if rust, ok := env("RUST_LOG"); ok {
 		name, _, _ = strings.Cut(rust, ",")
 	}
-	for i, known := range levelNames {
+	for i, known := range levelNames() {
 		if strings.EqualFold(name, known) {
 			l.level = i
 		}
 	}
 }
 
-func (l *logger) print(level int, target, format string, args ...any) {
+func (l *logger) write(level int, target, format string, args ...any) {
 	if level > l.level {
 		return
 	}
 	stamp := l.now().UTC().Format("2006-01-02T15:04:05.000000Z")
-	title := fmt.Sprintf("%5s", strings.ToUpper(levelNames[level]))
+	title := fmt.Sprintf("%5s", strings.ToUpper(levelNames()[level]))
 	text := fmt.Sprintf(format, args...)
 	line := fmt.Sprintf("%s %s %s: %s\n", stamp, title, target, text)
 	if l.colour {
 		line = fmt.Sprintf("\x1b[2m%s\x1b[0m \x1b[%sm%s\x1b[0m \x1b[2m%s\x1b[0m\x1b[2m:\x1b[0m %s\n",
-			stamp, levelColour[level], title, target, text)
+			stamp, levelColour(level), title, target, text)
 	}
 	l.raw(line)
 }
@@ -79,11 +81,13 @@ func (l *logger) raw(text string) {
 }
 
 func (l *logger) info(target, format string, args ...any) {
-	l.print(levelInfo, target, format, args...)
+	l.write(levelInfo, target, format, args...)
 }
+
 func (l *logger) warn(target, format string, args ...any) {
-	l.print(levelWarn, target, format, args...)
+	l.write(levelWarn, target, format, args...)
 }
+
 func (l *logger) err(target, format string, args ...any) {
-	l.print(levelError, target, format, args...)
+	l.write(levelError, target, format, args...)
 }

@@ -40,28 +40,22 @@ type queryParser struct {
 	pattern bool
 }
 
-var closer = map[rune]rune{'(': ')', '[': ']', '{': '}'}
+func closer(open rune) rune { return map[rune]rune{'(': ')', '[': ']', '{': '}'}[open] }
 
 // scan walks the rest of the text; inside MATCH it looks at patterns.
 func (p *queryParser) scan() (returned bool, err error) {
 	p.pattern = true
 	for p.at < len(p.text) {
-		switch r := p.text[p.at]; {
-		case p.starts("//"):
-			p.space()
-		case r == '\'' || r == '"' || r == '`':
-			err = p.quoted(r)
-		case r == '(' && p.pattern && len(p.open) == 0:
-			err = p.node()
-		case r == '[' && p.pattern && len(p.open) == 0:
-			p.push(r)
-			p.label()
-		case r == '(' || r == '[' || r == '{':
-			p.push(r)
-		case r == ')' || r == ']' || r == '}':
-			err = p.pop(r)
+		r := p.text[p.at]
+		switch {
 		case unicode.IsLetter(r) || r == '_':
 			returned = p.clause() || returned
+		case strings.ContainsRune("([{)]}", r):
+			err = p.bracket(r)
+		case strings.ContainsRune("'\"`", r):
+			err = p.quoted(r)
+		case p.starts("//"):
+			p.space()
 		default:
 			p.at++
 		}
@@ -70,9 +64,26 @@ func (p *queryParser) scan() (returned bool, err error) {
 		}
 	}
 	if len(p.open) > 0 {
-		return returned, p.expected(`"` + string(closer[p.open[len(p.open)-1]]) + `"`)
+		return returned, p.expected(`"` + string(closer(p.open[len(p.open)-1])) + `"`)
 	}
 	return returned, nil
+}
+
+// bracket opens or closes one; in a pattern it may begin a node or a relation.
+func (p *queryParser) bracket(r rune) error {
+	begins := p.pattern && len(p.open) == 0
+	switch {
+	case strings.ContainsRune(")]}", r):
+		return p.pop(r)
+	case r == '(' && begins:
+		return p.node()
+	case r == '[' && begins:
+		p.push(r)
+		p.label()
+		return nil
+	}
+	p.push(r)
+	return nil
 }
 
 // clause reads a word and notes which clause it opens.
@@ -136,7 +147,7 @@ func (p *queryParser) push(r rune) {
 }
 
 func (p *queryParser) pop(r rune) error {
-	if len(p.open) == 0 || closer[p.open[len(p.open)-1]] != r {
+	if len(p.open) == 0 || closer(p.open[len(p.open)-1]) != r {
 		return p.expected("an expression")
 	}
 	p.open = p.open[:len(p.open)-1]
@@ -175,12 +186,11 @@ func (p *queryParser) space() {
 }
 
 func (p *queryParser) identifier() {
-	for p.at < len(p.text) {
+	for start := p.at; p.at < len(p.text); p.at++ {
 		r := p.text[p.at]
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' {
+		if !unicode.IsLetter(r) && r != '_' && (p.at == start || !unicode.IsDigit(r)) {
 			return
 		}
-		p.at++
 	}
 }
 

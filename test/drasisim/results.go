@@ -13,7 +13,7 @@ var counterQuery = regexp.MustCompile(`(?i)^\s*MATCH\s*\(\s*(\w+)\s*:\s*Counter\
 func (inst *instance) results(c *component) []map[string]any {
 	rows := []map[string]any{}
 	match := counterQuery.FindStringSubmatch(c.query.text)
-	if match == nil || match[1] != match[2] {
+	if len(match) == 0 || match[1] != match[2] {
 		return rows
 	}
 	for _, sub := range c.query.sources {

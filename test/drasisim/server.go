@@ -184,7 +184,7 @@ func (s *server) banner() {
 func (s *server) openAPI() error {
 	at := net.JoinHostPort(s.settings.host, strconv.Itoa(int(s.settings.port)))
 	s.log.info("drasi_server::server", "Starting web API on %s", at)
-	listener, err := net.Listen("tcp", at)
+	listener, err := listen(at)
 	if err != nil {
 		return osError(err)
 	}

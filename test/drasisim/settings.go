@@ -67,7 +67,7 @@ func resolveServer(cfg *serverConfig, env environment, s *settings) error {
 		return failf("Invalid host '%s': must be a valid hostname or IP address", s.host)
 	case s.port == 0:
 		return failure("Invalid port 0: port must be between 1 and 65535")
-	case !contains(levelNames, strings.ToLower(s.logLevel)):
+	case !contains(levelNames(), strings.ToLower(s.logLevel)):
 		return failf("Invalid log level '%s': must be one of trace, debug, info, warn, error", s.logLevel)
 	}
 	return nil

@@ -22,27 +22,28 @@ const (
 	lastSignal = 64
 )
 
-// runtimeAction is the Go runtime's own handler as init found it. A program in
-// Rust catches nothing but memory faults before it asks to; a Go program
-// catches all from its first instruction, so init gives the signals back and
-// catchInterrupt takes SIGINT again when the real server would (contract 1.6).
-var runtimeAction sigaction
-
+// A program in Rust catches nothing but memory faults before it asks to; a Go
+// program catches all from its first instruction, so init gives the signals
+// back and catchInterrupt takes SIGINT again when the real server would
+// (contract 1.6).
 func init() {
-	// SIGURG is always the runtime's, whatever was ignored at exec.
-	runtimeAction = swapAction(syscall.SIGURG, nil)
+	own := runtimeAction()
 	byDefault := sigaction{handler: sigDefault}
 	for sig := syscall.Signal(1); sig <= lastSignal; sig++ {
 		if runtimeNeeds(sig) {
 			continue
 		}
-		if now := swapAction(sig, nil); now.handler == runtimeAction.handler {
+		if now := swapAction(sig, nil); now.handler == own.handler {
 			swapAction(sig, &byDefault)
 		}
 	}
 	// Rust's runtime ignores SIGPIPE.
 	signal.Ignore(syscall.SIGPIPE)
 }
+
+// runtimeAction is the Go runtime's own handler: SIGURG always has it,
+// whatever was ignored at exec.
+func runtimeAction() sigaction { return swapAction(syscall.SIGURG, nil) }
 
 func runtimeNeeds(sig syscall.Signal) bool {
 	switch sig {
@@ -65,7 +66,7 @@ func swapAction(sig syscall.Signal, to *sigaction) sigaction {
 func catchInterrupt() <-chan os.Signal {
 	caught := make(chan os.Signal, 8)
 	signal.Notify(caught, syscall.SIGINT)
-	action := runtimeAction
+	action := runtimeAction()
 	swapAction(syscall.SIGINT, &action)
 	return caught
 }

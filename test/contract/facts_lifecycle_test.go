@@ -50,6 +50,10 @@ func TestPortFlagWins(t *testing.T) {
 	}
 }
 
+// widerGap keeps the simulator from being up before a busy machine looks; a
+// real server does not know it.
+const widerGap = "DRASISIM_SLOW_START_MS"
+
 // Contract 1.6 and 6.2: the API is bound after everything else; an http source
 // alone costs half a second.
 func TestAPIIsBoundLast(t *testing.T) {
@@ -57,6 +61,7 @@ func TestAPIIsBoundLast(t *testing.T) {
 	f := newFull(t)
 	source := freePort(t)
 	f.config["sources"] = []any{object{"kind": "http", "id": "m", "host": "127.0.0.1", "port": source}}
+	f.env[widerGap] = "2000"
 	f.run()
 	eventually(t, settle, "the source listens", func() bool { return listening(t, source) })
 	if healthy(t, f.port) {
@@ -72,6 +77,7 @@ func TestInterruptBeforeTheHandlerKills(t *testing.T) {
 	f := newFull(t)
 	source := freePort(t)
 	f.config["sources"] = []any{object{"kind": "http", "id": "m", "host": "127.0.0.1", "port": source}}
+	f.env[widerGap] = "2000"
 	f.run()
 	eventually(t, settle, "the source listens", func() bool { return listening(t, source) })
 	if f.proc.catches() {

@@ -94,7 +94,7 @@ func TestFaultIgnoreInterrupt(t *testing.T) {
 }
 
 func TestFaultSlowStop(t *testing.T) {
-	f := faulty(t, map[string]string{"STOP_MS": "700"}).up()
+	f := faulty(t, map[string]string{"STOP_MS": "3000"}).up()
 	f.proc.signal(syscall.SIGINT)
 	stays(t, "it is still stopping", f.proc.alive)
 	f.ends(outcome{Code: 0})

@@ -151,7 +151,9 @@ func (a *assessor) component(want Component, loaded map[componentKey]loadedCompo
 		a.out.Ready++
 		return
 	}
-	a.raise(problem, sentence(named(want), state))
+	if there {
+		a.raise(problem, sentence(named(want), state))
+	}
 }
 
 // judge says what is wrong with a component, and in which words.

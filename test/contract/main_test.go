@@ -86,22 +86,40 @@ func prepare(dir string) (target, error) {
 			return t, err
 		}
 	}
-	if t.plugins == "" {
-		t.plugins = filepath.Join(dir, "standins")
-		if err := os.Mkdir(t.plugins, 0o755); err != nil {
-			return t, fmt.Errorf("make plugin directory: %w", err)
-		}
-		if err := plugin.WriteSet(t.plugins, plugin.Recorded()); err != nil {
-			return t, err
-		}
-	}
 	if t.server, err = filepath.Abs(t.server); err != nil {
 		return t, fmt.Errorf("find server: %w", err)
 	}
-	if t.plugins, err = filepath.Abs(t.plugins); err != nil {
-		return t, fmt.Errorf("find plugins: %w", err)
+	t.plugins, err = preparePlugins(filepath.Join(dir, "recorded-set"), t.plugins)
+	return t, err
+}
+
+// preparePlugins makes a directory with just the plugins that the recordings
+// had: links to those given, else stand-ins.
+func preparePlugins(dir, given string) (string, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make plugin directory: %w", err)
 	}
-	return t, nil
+	if given == "" {
+		return dir, plugin.WriteSet(dir, plugin.Recorded())
+	}
+	given, err := filepath.Abs(given)
+	if err != nil {
+		return "", fmt.Errorf("find plugins: %w", err)
+	}
+	for _, ref := range plugin.Recorded() {
+		p, err := plugin.New(ref)
+		if err != nil {
+			return "", err
+		}
+		from := filepath.Join(given, p.FileName())
+		if _, err := os.Stat(from); err != nil {
+			return "", fmt.Errorf("find plugin %s: %w", ref, err)
+		}
+		if err := os.Symlink(from, filepath.Join(dir, p.FileName())); err != nil {
+			return "", fmt.Errorf("link plugin %s: %w", ref, err)
+		}
+	}
+	return dir, nil
 }
 
 func buildSimulator(dir string) (string, error) {

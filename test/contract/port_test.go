@@ -4,13 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // Ports come from below the ephemeral range, so that no outgoing connection
@@ -22,42 +18,38 @@ const (
 	blocks    = 20
 )
 
-// block is the first port of this process's block.
+// portBlock is a range of ports that belongs to this process.
+type portBlock struct {
+	first int
+	// claim is open for as long as the process lives.
+	claim net.Listener
+}
+
 var block = sync.OnceValues(takeBlock)
 
 // nextPort counts within the block.
 var nextPort atomic.Uint32
 
-// takeBlock locks a block for the life of the process.
-func takeBlock() (int, error) {
-	dir := filepath.Join(os.TempDir(), "draas-contract-ports")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return 0, fmt.Errorf("make lock directory: %w", err)
-	}
+// takeBlock claims a block by listening on its first port for the life of the
+// process.
+func takeBlock() (portBlock, error) {
 	for i := range blocks {
-		fd, err := unix.Open(filepath.Join(dir, fmt.Sprint(i)), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o666)
-		if err != nil {
-			return 0, fmt.Errorf("open port lock: %w", err)
-		}
-		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return firstPort + i*blockSize, nil
-		}
-		if err := unix.Close(fd); err != nil {
-			return 0, fmt.Errorf("close port lock: %w", err)
+		first := firstPort + i*blockSize
+		if claim, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first)); err == nil {
+			return portBlock{first: first, claim: claim}, nil
 		}
 	}
-	return 0, errors.New("every block of ports is taken by another run")
+	return portBlock{}, errors.New("every block of ports is taken by another run")
 }
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	first, err := block()
+	mine, err := block()
 	if err != nil {
 		t.Fatalf("find a port: %v", err)
 	}
 	for range blockSize {
-		port := first + int(nextPort.Add(1))%blockSize
+		port := mine.first + 1 + int(nextPort.Add(1))%(blockSize-1)
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue

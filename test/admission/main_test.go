@@ -8,7 +8,7 @@ import (
 	"os"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -26,7 +26,6 @@ const crds = "../../config/crd/bases"
 var server struct {
 	config *rest.Config
 	client client.WithWatch
-	mapper meta.RESTMapper
 }
 
 func TestMain(m *testing.M) {
@@ -56,17 +55,15 @@ func run(m *testing.M) (code int, err error) {
 	// The tests are many and short; the server is theirs alone.
 	server.config.QPS = -1
 	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return 0, fmt.Errorf("build the scheme: %w", err)
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return 0, fmt.Errorf("build the scheme: %w", err)
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return 0, fmt.Errorf("build the scheme: %w", err)
+		}
 	}
 	server.client, err = client.NewWithWatch(server.config, client.Options{Scheme: scheme})
 	if err != nil {
 		return 0, fmt.Errorf("make a client: %w", err)
 	}
-	server.mapper = server.client.RESTMapper()
 	return m.Run(), nil
 }
 
@@ -76,11 +73,15 @@ func create(t *testing.T, object client.Object) {
 	if err := server.client.Create(t.Context(), object); err != nil {
 		t.Fatalf("create %s: %v", object.GetName(), err)
 	}
-	t.Cleanup(func() {
-		if err := server.client.Delete(context.Background(), object); client.IgnoreNotFound(err) != nil {
-			t.Errorf("delete %s: %v", object.GetName(), err)
-		}
-	})
+	t.Cleanup(func() { remove(t, object) })
+}
+
+// remove deletes an object, if it is there. It also serves when the test's own context has ended.
+func remove(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := server.client.Delete(context.Background(), object); client.IgnoreNotFound(err) != nil {
+		t.Errorf("delete %s: %v", object.GetName(), err)
+	}
 }
 
 // get reads an object as it is stored.

@@ -39,8 +39,8 @@ type Driver struct {
 	lock        *os.File
 
 	notify atomic.Pointer[func(platform.Ref)]
-	// halted is the grace with which every server is being stopped; nil: they are not.
-	halted atomic.Pointer[time.Duration]
+	// halted is the request that every server end; nil: there is none.
+	halted atomic.Pointer[stopping]
 	// done ends the goroutines.
 	done chan struct{}
 	// loops are the goroutines of the units and of the outputs, watches those that wait for an end.
@@ -108,10 +108,14 @@ func (d *Driver) open() error {
 		return errors.Join(err, d.lock.Close())
 	}
 	for _, entry := range entries {
-		if !entry.IsDir() || !uidForm.MatchString(entry.Name()) {
+		if !uidForm.MatchString(entry.Name()) {
 			continue
 		}
 		u := newUnit(d, entry.Name())
+		if _, err := u.home.inspect(); errors.Is(err, errForeign) {
+			d.log.Info("this is left alone: it was not made by this driver", "path", u.home.path)
+			continue
+		}
 		u.load()
 		d.units[u.uid] = u
 	}
@@ -150,7 +154,7 @@ func (d *Driver) Close() error {
 		}
 	}
 	d.watches.Wait()
-	return d.lock.Close()
+	return errors.Join(unlock(d.lock), d.lock.Close())
 }
 
 // begin begins a call; the returned function ends it.

@@ -92,6 +92,9 @@ func (r *record) replaceDue(due *input) {
 
 // begin checks everything that can be checked before anything is touched, and makes the inputs what shall run next.
 func (u *unit) begin(ctx context.Context, desired *platform.Desired) error {
+	if err := u.checkHome(); err != nil {
+		return err
+	}
 	if _, err := u.d.executables.find(ctx, desired.Version); err != nil {
 		return err
 	}
@@ -128,6 +131,18 @@ func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
 	next.Want, next.Next = wantRunning, in
 	next.Unasked, next.Failures, next.RetryAt, next.LastExit = false, 0, time.Time{}, nil
 	return u.commit(next)
+}
+
+// checkHome refuses a place that something else has.
+func (u *unit) checkHome() error {
+	_, err := u.home.inspect()
+	if errors.Is(err, errForeign) {
+		return &platform.TerminalError{Code: platform.CodeForeign, Message: fmt.Sprintf("%s: %v", u.home.path, err)}
+	}
+	if err != nil {
+		return fmt.Errorf("look at the directory of the instance: %w", err)
+	}
+	return nil
 }
 
 func (u *unit) makeHome() error {

@@ -28,8 +28,9 @@ func (u *unit) bury(now time.Time) (time.Duration, bool) {
 	u.p.close()
 	next := u.rec
 	switch {
-	case next.Stop != nil:
+	case next.Stop != nil || next.Next != nil:
 		// It was to end: whatever it did, nothing is wrong.
+		next.Failures, next.RetryAt = 0, time.Time{}
 	case !u.p.executed && u.pending():
 		// It never became the server.
 	default:
@@ -73,10 +74,6 @@ func (u *unit) crashed(next *record, how ending, now time.Time) {
 	if how.known && how.signal == 0 {
 		code := how.code
 		next.LastExit.Code = &code
-	}
-	if next.Next != nil {
-		// Other inputs were desired already: that start was asked for.
-		return
 	}
 	next.Unasked = true
 	if ran >= steadyAfter {

@@ -19,8 +19,7 @@ func (d *Driver) StopAll(ctx context.Context, grace time.Duration) error {
 		return err
 	}
 	defer end()
-	grace = max(grace, 0)
-	d.halted.Store(&grace)
+	d.halted.Store(&stopping{Since: d.clock.Now(), Grace: max(grace, 0)})
 	tick := time.NewTicker(haltPoll)
 	defer tick.Stop()
 	for _, u := range d.all() {

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,6 +58,41 @@ func (h home) input(seq uint64) string {
 	return filepath.Join(h.path, fmt.Sprintf("input-%d.json", seq))
 }
 
+// errForeign says that something that is not ours is where the directory of an instance would be.
+var errForeign = errors.New("what is there was not made by this driver")
+
+// inspect tells whether there is a directory of an instance. The error is errForeign where something else has its name.
+func (h home) inspect() (bool, error) {
+	found, err := os.Lstat(h.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !found.IsDir() {
+		return false, errForeign
+	}
+	entries, err := os.ReadDir(h.path)
+	if err != nil {
+		return false, err
+	}
+	own := true
+	for _, entry := range entries {
+		if entry.Name() == filepath.Base(h.journal()) {
+			return true, nil
+		}
+		own = own && ownName.MatchString(entry.Name())
+	}
+	if !own {
+		return false, errForeign
+	}
+	return true, nil
+}
+
+// ownName is what there can be in the directory of an instance before its first journal, or after a removal that did not end.
+var ownName = regexp.MustCompile(`^(config|data|logs|launch\.json|input-[0-9]+\.json|[a-z0-9.-]+\.tmp)$`)
+
 // make makes the directories of an instance.
 func (h home) make() error {
 	for _, dir := range []string{h.path, filepath.Dir(h.config()), h.data(), h.logs()} {
@@ -96,7 +132,7 @@ func (l layout) claim() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the state directory: %w", err)
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := lock(file); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(file, 32))
 		_ = file.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
@@ -110,6 +146,22 @@ func (l layout) claim() (*os.File, error) {
 	}
 	return file, nil
 }
+
+// lockPatience is how long a lock may still be held by a process that a dead agent had just made, and that has not executed anything yet.
+const lockPatience = 300 * time.Millisecond
+
+// lock locks a file for as long as it is open.
+func lock(file *os.File) error {
+	for limit := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(limit) {
+			return err
+		}
+	}
+}
+
+// unlock gives the lock up, also where a process that is just being made shares the file.
+func unlock(file *os.File) error { return unix.Flock(int(file.Fd()), unix.LOCK_UN) }
 
 func writeAt(file *os.File, text string) error {
 	_, err := file.WriteAt([]byte(text), 0)

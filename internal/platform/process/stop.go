@@ -22,7 +22,7 @@ func (u *unit) tend(now time.Time) (time.Duration, bool) {
 		return u.stopStep(now)
 	}
 	if halt := u.d.halted.Load(); halt != nil {
-		return u.beginStop(now, *halt)
+		return u.beginStop(now, halt.Grace)
 	}
 	if u.rec.Next == nil {
 		return pollFirst, !u.p.executed
@@ -62,7 +62,10 @@ func (u *unit) beginStop(now time.Time, grace time.Duration) (time.Duration, boo
 
 // stopStep goes on with a stop: SIGINT as soon as the server would notice it, and when the grace is over, force.
 func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
-	left := min(u.rec.Stop.Since.Add(u.rec.Stop.Grace).Sub(now), u.rec.Stop.Grace)
+	left := u.rec.Stop.left(now)
+	if halt := u.d.halted.Load(); halt != nil {
+		left = min(left, halt.left(now))
+	}
 	if left <= 0 {
 		if err := u.d.hooks.around(PointKill, func() error { return killAll(u.p) }); err != nil {
 			u.d.log.Error(err, "cannot kill the server", "instance", u.rec.label())
@@ -81,6 +84,11 @@ func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
 	}
 	u.signalled, u.poll = true, 0
 	return left, true
+}
+
+// left is how much of the grace is left. A clock that was put back does not make it longer.
+func (s *stopping) left(now time.Time) time.Duration {
+	return min(s.Since.Add(s.Grace).Sub(now), s.Grace)
 }
 
 // pause is the pause before the next look, which grows.

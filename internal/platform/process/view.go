@@ -24,7 +24,7 @@ type view struct {
 // state derives the contract's state.
 func (u *unit) state() platform.State {
 	switch {
-	case u.p != nil && u.rec.Stop != nil:
+	case u.p != nil && (u.rec.Stop != nil || u.rec.Next != nil && u.startError == nil):
 		return platform.StateStopping
 	case u.p != nil:
 		return platform.StateRunning

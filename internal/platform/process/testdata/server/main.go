@@ -102,7 +102,11 @@ func note(config, plugins string, port int) {
 	check(err)
 	check(os.WriteFile("seen.tmp", seen, 0o600))
 	check(os.Rename("seen.tmp", "seen.json"))
-	appendLine("starts", strconv.Itoa(os.Getpid())+" "+os.Getenv("TS_MARK"))
+	line := strconv.Itoa(os.Getpid()) + " " + os.Getenv("TS_MARK")
+	appendLine("starts", line)
+	if ledger := os.Getenv("TS_LEDGER"); ledger != "" {
+		appendLine(ledger, line)
+	}
 }
 
 func descriptors() map[string]string {

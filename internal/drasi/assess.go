@@ -2,6 +2,7 @@ package drasi
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 )
@@ -10,26 +11,27 @@ import (
 type Problem string
 
 const (
-	// ProblemNone: everything that was written runs.
+	// ProblemNone says: everything that was written runs.
 	ProblemNone Problem = ""
-	// ProblemNotLoaded: what is loaded is not what was written: the server is another one, or empty.
+	// ProblemNotLoaded says: what is loaded is not what was written: the server is another one, or empty.
 	ProblemNotLoaded Problem = "NotLoaded"
-	// ProblemInvalidQuery: a query's text or middleware is refused. Only a change of the configuration helps.
+	// ProblemInvalidQuery says: a query's text or middleware is refused. Only a change of the configuration helps.
 	ProblemInvalidQuery Problem = "InvalidQuery"
-	// ProblemPortConflict: a component that shows Running does not listen where it should.
+	// ProblemPortConflict says: a component that shows Running does not listen where it should.
 	ProblemPortConflict Problem = "PortConflict"
-	// ProblemBootstrapFailed: a query got no initial data. It stays so until somebody starts it again (6.3).
+	// ProblemBootstrapFailed says: a query got no initial data. It stays so until somebody starts it again (6.3).
 	ProblemBootstrapFailed Problem = "BootstrapFailed"
-	// ProblemComponentError: a component is in Error or stopped.
+	// ProblemComponentError says: a component is in Error or stopped.
 	ProblemComponentError Problem = "ComponentError"
-	// ProblemStarting: components are on their way.
+	// ProblemStarting says: components are on their way.
 	ProblemStarting Problem = "Starting"
 )
 
 // gravity orders problems: of several the one that matters most is told.
-var gravity = map[Problem]int{
-	ProblemNone: 0, ProblemStarting: 1, ProblemComponentError: 2, ProblemBootstrapFailed: 3, ProblemPortConflict: 4, ProblemInvalidQuery: 5,
-	ProblemNotLoaded: 6,
+func (p Problem) gravity() int {
+	return slices.Index([]Problem{
+		ProblemNone, ProblemStarting, ProblemComponentError, ProblemBootstrapFailed, ProblemPortConflict, ProblemInvalidQuery, ProblemNotLoaded,
+	}, p)
 }
 
 // Bounds of what is said.
@@ -108,7 +110,7 @@ type assessor struct {
 
 // raise keeps the gravest problem; of equal ones the first.
 func (a *assessor) raise(problem Problem, message string) {
-	if gravity[problem] > gravity[a.out.Problem] {
+	if problem.gravity() > a.out.Problem.gravity() {
 		a.out.Problem, a.out.Message = problem, oneLine(message, maxMessage)
 	}
 }

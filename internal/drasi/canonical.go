@@ -6,29 +6,33 @@ import (
 )
 
 // serverDefaults are values that mean the same as the key's absence.
-var serverDefaults = object{
-	"logLevel": "info", "persistIndex": false, "enableArchive": false, "enableUi": false,
-	"defaultPriorityQueueCapacity": json.Number("10000"), "defaultDispatchBufferCapacity": json.Number("1000"),
+func serverDefaults() object {
+	return object{
+		"logLevel": "info", "persistIndex": false, "enableArchive": false, "enableUi": false,
+		"defaultPriorityQueueCapacity": json.Number("10000"), "defaultDispatchBufferCapacity": json.Number("1000"),
+	}
 }
 
 // queryDefaults are those of a query (2.6), with our own for autoStart.
-var queryDefaults = object{
-	"autoStart": true, "queryLanguage": "GQL", "enableBootstrap": true, "bootstrapBufferSize": json.Number("10000"),
-	"bootstrapTimeoutSecs": json.Number("300"), "dispatchMode": "Channel", "outboxCapacity": json.Number("1000"),
+func queryDefaults() object {
+	return object{
+		"autoStart": true, "queryLanguage": "GQL", "enableBootstrap": true, "bootstrapBufferSize": json.Number("10000"),
+		"bootstrapTimeoutSecs": json.Number("300"), "dispatchMode": "Channel", "outboxCapacity": json.Number("1000"),
+	}
 }
 
 // pluginComponentDefaults are those of sources and reactions.
-var pluginComponentDefaults = object{"autoStart": true}
+func pluginComponentDefaults() object { return object{"autoStart": true} }
 
 // canonical is the configuration for the input hash. What is ignored is left out, and so is what says the default: a field that a release
 // adds, or a default that somebody writes out, changes nothing. Plugins count as far as the list pins them.
 func (p *planner) canonical() []byte {
 	root, _ := copyTree(p.root).(object)
-	for _, ignored := range ignoredKeys {
+	for _, ignored := range ignoredKeys() {
 		delete(root, ignored.key)
 	}
 	delete(root, "apiVersion")
-	dropDefaults(root, serverDefaults)
+	dropDefaults(root, serverDefaults())
 	if root["id"] == p.in.Name {
 		delete(root, "id")
 	}
@@ -37,17 +41,17 @@ func (p *planner) canonical() []byte {
 	} else {
 		delete(root, "plugins")
 	}
-	for _, key := range append([]string{"corsAllowedOrigins"}, instanceKeys...) {
+	for _, key := range append([]string{"corsAllowedOrigins"}, instanceKeys()...) {
 		dropEmpty(root, key)
 	}
-	eachObject(root, "sources", func(o object) { dropDefaults(o, pluginComponentDefaults) })
-	eachObject(root, "reactions", func(o object) { dropDefaults(o, pluginComponentDefaults) })
+	eachObject(root, "sources", func(o object) { dropDefaults(o, pluginComponentDefaults()) })
+	eachObject(root, "reactions", func(o object) { dropDefaults(o, pluginComponentDefaults()) })
 	eachObject(root, "queries", canonicalQuery)
 	return encodeTree(root)
 }
 
 func canonicalQuery(query object) {
-	dropDefaults(query, queryDefaults)
+	dropDefaults(query, queryDefaults())
 	for _, key := range []string{"sources", "middleware", "joins"} {
 		dropEmpty(query, key)
 	}
@@ -82,7 +86,7 @@ func pinnedPlugins(root object) []any {
 }
 
 // dropDefaults leaves out keys that say the default or null.
-func dropDefaults(o object, defaults object) {
+func dropDefaults(o, defaults object) {
 	for key, byDefault := range defaults {
 		if value, there := o[key]; there && (value == nil || value == byDefault) {
 			delete(o, key)

@@ -1,6 +1,7 @@
 package drasi
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -39,7 +40,7 @@ hotReloadDebounceMs: 5
 	}
 	for name, config := range alike {
 		t.Run(name, func(t *testing.T) {
-			if got := planOf(t, config, nil); string(got.Canonical) != string(base.Canonical) {
+			if got := planOf(t, config, nil); !bytes.Equal(got.Canonical, base.Canonical) {
 				t.Errorf("canonical:\n%s\n%s", got.Canonical, base.Canonical)
 			}
 		})
@@ -64,7 +65,7 @@ func TestWhatChangesTheServerHashesOtherwise(t *testing.T) {
 		"query text":       strings.Replace(oneOfEach, "MATCH (n)", "MATCH  (n)", 1),
 		"number's text":    strings.Replace(oneOfEach, "id: m}", "id: m, future: '1'}", 1),
 	} {
-		if got := planOf(t, config, nil); string(got.Canonical) == string(base.Canonical) {
+		if got := planOf(t, config, nil); bytes.Equal(got.Canonical, base.Canonical) {
 			t.Errorf("%s: the canonical form is the same", name)
 		}
 	}
@@ -74,7 +75,7 @@ func TestExposeAndEnvironmentAreNoPartOfTheCanonicalForm(t *testing.T) {
 	config, _ := readConfig(t, "id: '${A:-x}'"+oneOfEach)
 	one := NewPlan(Input{Config: config, Name: "demo", Expose: true, Env: map[string]string{"A": "y"}})
 	other := NewPlan(Input{Config: config, Name: "demo"})
-	if string(one.Canonical) != string(other.Canonical) {
+	if !bytes.Equal(one.Canonical, other.Canonical) {
 		t.Errorf("%s\n%s", one.Canonical, other.Canonical)
 	}
 	if one.InstanceID != "y" || other.InstanceID != "x" {

@@ -183,7 +183,7 @@ func componentPath(id string, kind v1alpha1.ComponentType, componentID string) s
 func (c *Client) get(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("ask drasi-server: %w", err)
 	}

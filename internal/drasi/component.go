@@ -10,14 +10,19 @@ import (
 const maxID = 1024
 
 // componentLists are the lists of components in the order in which the server starts them.
-var componentLists = []struct {
+func componentLists() []componentList {
+	return []componentList{
+		{"sources", "source", v1alpha1.ComponentSource},
+		{"queries", "query", v1alpha1.ComponentQuery},
+		{"reactions", "reaction", v1alpha1.ComponentReaction},
+	}
+}
+
+// componentList is a list of components of one type; category is that of their plugins.
+type componentList struct {
 	key      string
 	category string
 	kind     v1alpha1.ComponentType
-}{
-	{"sources", "source", v1alpha1.ComponentSource},
-	{"queries", "query", v1alpha1.ComponentQuery},
-	{"reactions", "reaction", v1alpha1.ComponentReaction},
 }
 
 // entry is an object of a list, with its path.
@@ -52,7 +57,7 @@ func (p *planner) entries(key string) []entry {
 // components checks sources, queries and reactions one by one, and writes out the defaults on which we do not rely.
 func (p *planner) components() {
 	seen := map[string]string{}
-	for _, list := range componentLists {
+	for _, list := range componentLists() {
 		for _, e := range p.entries(list.key) {
 			p.componentID(e, seen)
 			p.autoStart(e)
@@ -116,8 +121,11 @@ func (p *planner) autoStart(e entry) {
 	}
 }
 
-// removedKinds are kinds of reactions that the server no longer has (2.7).
-var removedKinds = map[string]string{"http-adaptive": "http", "grpc-adaptive": "grpc"}
+// replacement is the kind of reaction that took the place of one that the server no longer has (2.7).
+func replacement(kind string) (string, bool) {
+	base, adaptive := strings.CutSuffix(kind, "-adaptive")
+	return base, adaptive && (base == "http" || base == "grpc")
+}
 
 // pluginComponent checks a source or a reaction by what is known of its kind.
 func (p *planner) pluginComponent(e entry, category string) {
@@ -125,7 +133,7 @@ func (p *planner) pluginComponent(e entry, category string) {
 	if !ok {
 		return
 	}
-	if now, removed := removedKinds[kind]; removed && category == "reaction" {
+	if now, removed := replacement(kind); removed && category == "reaction" {
 		p.out.refuse(child(e.path, "kind"), "drasi-server has no kind %s any more: use %s, whose batching is adaptive where its configuration says so", kind, now)
 		return
 	}
@@ -164,7 +172,7 @@ func (p *planner) inlineBootstrap(e entry) {
 // readComponents reads the components of a configuration in which defaults are written out.
 func readComponents(root object) []Component {
 	var out []Component
-	for _, list := range componentLists {
+	for _, list := range componentLists() {
 		items, _ := root[list.key].([]any)
 		for _, item := range items {
 			if o, isObject := item.(object); isObject {

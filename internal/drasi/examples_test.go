@@ -167,7 +167,7 @@ func checkNothingLost(t *testing.T, text string, file map[string]any) {
 	_, raw := readConfig(t, text)
 	written, _ := parseAsJSON(t, raw).(map[string]any)
 	if list, isList := written["instances"].([]any); isList {
-		for _, key := range instanceKeys {
+		for _, key := range instanceKeys() {
 			delete(written, key)
 		}
 		for key, value := range list[0].(map[string]any) {

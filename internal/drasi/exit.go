@@ -8,15 +8,15 @@ import (
 type ExitProblem string
 
 const (
-	// ExitInvalidConfig: the server refuses the configuration, and will again.
+	// ExitInvalidConfig says: the server refuses the configuration, and will again.
 	ExitInvalidConfig ExitProblem = "InvalidConfig"
-	// ExitPluginsMissing: plugins that the configuration needs are not there.
+	// ExitPluginsMissing says: plugins that the configuration needs are not there.
 	ExitPluginsMissing ExitProblem = "PluginsMissing"
-	// ExitPortConflict: the address of a component's listener is in use.
+	// ExitPortConflict says: the address of a component's listener is in use.
 	ExitPortConflict ExitProblem = "PortConflict"
-	// ExitAPIPortTaken: the address of the API is in use.
+	// ExitAPIPortTaken says: the address of the API is in use.
 	ExitAPIPortTaken ExitProblem = "APIPortTaken"
-	// ExitOther: anything else. It may go away by itself.
+	// ExitOther says: anything else. It may go away by itself.
 	ExitOther ExitProblem = "Other"
 )
 
@@ -38,19 +38,21 @@ type exitRule struct {
 }
 
 // exitRules are tried in order (1.4, 6.2, and the recordings of failed starts).
-var exitRules = []exitRule{
-	{begins: "Address already in use", problem: ExitAPIPortTaken},
-	{begins: "Missing plugins required by configuration", problem: ExitPluginsMissing},
-	{begins: "No secret store plugin registered", problem: ExitPluginsMissing},
-	{begins: "Failed to start some", contains: "Address already in use", problem: ExitPortConflict},
-	{begins: "Failed to parse config file", problem: ExitInvalidConfig},
-	{begins: "Unknown fields in configuration", problem: ExitInvalidConfig},
-	{begins: "Validation error", problem: ExitInvalidConfig},
-	{begins: "Failed to create source", problem: ExitInvalidConfig},
-	{begins: "Failed to create reaction", problem: ExitInvalidConfig},
-	{begins: "Failed to create DrasiLib", problem: ExitInvalidConfig},
-	{begins: "Source references unknown identityProvider", problem: ExitInvalidConfig},
-	{begins: "Reaction references unknown identityProvider", problem: ExitInvalidConfig},
+func exitRules() []exitRule {
+	return []exitRule{
+		{begins: "Address already in use", problem: ExitAPIPortTaken},
+		{begins: "Missing plugins required by configuration", problem: ExitPluginsMissing},
+		{begins: "No secret store plugin registered", problem: ExitPluginsMissing},
+		{begins: "Failed to start some", contains: "Address already in use", problem: ExitPortConflict},
+		{begins: "Failed to parse config file", problem: ExitInvalidConfig},
+		{begins: "Unknown fields in configuration", problem: ExitInvalidConfig},
+		{begins: "Validation error", problem: ExitInvalidConfig},
+		{begins: "Failed to create source", problem: ExitInvalidConfig},
+		{begins: "Failed to create reaction", problem: ExitInvalidConfig},
+		{begins: "Failed to create DrasiLib", problem: ExitInvalidConfig},
+		{begins: "Source references unknown identityProvider", problem: ExitInvalidConfig},
+		{begins: "Reaction references unknown identityProvider", problem: ExitInvalidConfig},
+	}
 }
 
 // ClassifyExit tells from the last lines of a server's standard error why its start failed.
@@ -60,7 +62,7 @@ func ClassifyExit(stderr string) ExitClass {
 	if !isError {
 		return out
 	}
-	for _, rule := range exitRules {
+	for _, rule := range exitRules() {
 		if strings.HasPrefix(paragraph, rule.begins) && strings.Contains(paragraph, rule.contains) {
 			out.Problem = rule.problem
 			break

@@ -86,10 +86,12 @@ func onceEach(findings []Finding) []Finding {
 }
 
 // topKeys is the order in which people write a configuration.
-var topKeys = []string{
-	"instances", "id", "host", "port", "logLevel", "persistIndex", "enableArchive", "enableUi", "solutionsDir", "stateStore", "secretStore",
-	"defaultPriorityQueueCapacity", "defaultDispatchBufferCapacity", "plugins", "corsAllowedOrigins", "identityProviders",
-	"bootstrapProviders", "sources", "queries", "reactions",
+func topKeys() []string {
+	return []string{
+		"instances", "id", "host", "port", "logLevel", "persistIndex", "enableArchive", "enableUi", "solutionsDir", "stateStore", "secretStore",
+		"defaultPriorityQueueCapacity", "defaultDispatchBufferCapacity", "plugins", "corsAllowedOrigins", "identityProviders",
+		"bootstrapProviders", "sources", "queries", "reactions",
+	}
 }
 
 // comparePositions orders paths as the configuration does: by key, then by the index in its list.
@@ -108,16 +110,16 @@ func position(path string) (rank, index int) {
 		if path == configPath {
 			return -1, 0
 		}
-		return len(topKeys) + 1, 0
+		return len(topKeys()) + 1, 0
 	}
 	if inner, nested := strings.CutPrefix(rest, "instances[0]."); nested {
 		rest = inner
 	}
 	key, _, _ := strings.Cut(rest, ".")
 	key, number, _ := strings.Cut(key, "[")
-	rank = slices.Index(topKeys, key)
+	rank = slices.Index(topKeys(), key)
 	if rank < 0 {
-		rank = len(topKeys)
+		rank = len(topKeys())
 	}
 	index, _ = strconv.Atoi(strings.TrimSuffix(number, "]"))
 	return rank, index

@@ -1,6 +1,7 @@
 package drasi
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ func FuzzRender(f *testing.F) {
 		p := NewPlan(in)
 		checkBounds(t, p)
 		again := NewPlan(in)
-		if string(p.Rendered) != string(again.Rendered) || string(p.Canonical) != string(again.Canonical) {
+		if !bytes.Equal(p.Rendered, again.Rendered) || !bytes.Equal(p.Canonical, again.Canonical) {
 			t.Fatal("the same configuration gives other bytes")
 		}
 		if diff := cmp.Diff(p, again, cmp.Comparer(sameAddress)); diff != "" {

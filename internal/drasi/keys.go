@@ -6,22 +6,27 @@ import "strings"
 // the object at a. A * stands for one key.
 type keyTypes map[string]valueType
 
-// commonKeys are the keys that the server itself takes out of a component or a provider.
-var commonKeys = map[string]bool{
-	"kind": true, "id": true, "autoStart": true, "bootstrapProvider": true, "identityProvider": true, "queries": true,
+// isCommonKey says whether the server itself takes a key out of a component or a provider.
+func isCommonKey(key string) bool {
+	switch key {
+	case "kind", "id", "autoStart", "bootstrapProvider", "identityProvider", "queries":
+		return true
+	default:
+		return false
+	}
 }
 
 // kindKeys are the known keys of a kind; nil where the kind is not known.
 func kindKeys(category, kind string) keyTypes {
 	switch category {
 	case "source":
-		return sourceKinds[kind]
+		return sourceKeys(kind)
 	case "reaction":
-		return reactionKinds[kind]
+		return reactionKeys(kind)
 	case "bootstrap":
-		return bootstrapKinds[kind]
+		return bootstrapKeys(kind)
 	case "identity":
-		return identityKinds[kind]
+		return identityKeys(kind)
 	default:
 		return nil
 	}
@@ -31,7 +36,7 @@ func kindKeys(category, kind string) keyTypes {
 func (p *planner) keys(e entry, category, kind string, values *values) {
 	walk := keyWalk{types: kindKeys(category, kind), values: values}
 	for _, key := range sortedKeys(e.object) {
-		if !commonKeys[key] {
+		if !isCommonKey(key) {
 			walk.node(child(e.path, key), patternKey(key), e.object[key])
 		}
 	}
@@ -47,7 +52,7 @@ func (w *keyWalk) node(field, pattern string, value any) {
 	t, known := w.typeOf(pattern)
 	if known {
 		w.values.scalar(field, value, t)
-		if t.base != anything {
+		if t.base() != anyType {
 			return
 		}
 	} else {
@@ -84,7 +89,7 @@ func (w *keyWalk) typeOf(pattern string) (valueType, bool) {
 		}
 		parts[i] = own
 	}
-	return valueType{}, false
+	return anyType, false
 }
 
 // turnBackWords turns booleans into the words on and off where a key has these words, which YAML 1.1 reads as booleans.
@@ -105,7 +110,7 @@ func (p *planner) turnBackWords() {
 
 func turnBack(o object, types keyTypes) {
 	for key, t := range types {
-		if truth, isBool := o[key].(bool); isBool && t.onOff {
+		if truth, isBool := o[key].(bool); isBool && t.has(onOffFlag) {
 			o[key] = map[bool]string{true: "on", false: "off"}[truth]
 		}
 	}

@@ -21,20 +21,22 @@ type listenerRule struct {
 }
 
 // listenerRules are the kinds that listen.
-var listenerRules = []listenerRule{
-	{list: "sources", kind: "http", scheme: "http", path: eventsPath},
-	{list: "sources", kind: "grpc", port: 50051, scheme: "grpc"},
-	{list: "sources", kind: "sqlite", inside: "restApi", port: 8080, scheme: "http"},
-	{list: "reactions", kind: "sse", port: 8080, scheme: "http", path: ssePath},
-	{list: "reactions", kind: "dashboard", port: 3000, scheme: "http"},
-	{list: "reactions", kind: "mcp", port: 3000, scheme: "http"},
+func listenerRules() []listenerRule {
+	return []listenerRule{
+		{list: "sources", kind: "http", scheme: "http", path: eventsPath},
+		{list: "sources", kind: "grpc", port: 50051, scheme: "grpc"},
+		{list: "sources", kind: "sqlite", inside: "restApi", port: 8080, scheme: "http"},
+		{list: "reactions", kind: "sse", port: 8080, scheme: "http", path: ssePath},
+		{list: "reactions", kind: "dashboard", port: 3000, scheme: "http"},
+		{list: "reactions", kind: "mcp", port: 3000, scheme: "http"},
+	}
 }
 
 // listenerRuleOf is the rule of a kind, or nothing.
 func listenerRuleOf(list, kind string) *listenerRule {
-	for i := range listenerRules {
-		if rule := &listenerRules[i]; rule.list == list && rule.kind == kind {
-			return rule
+	for _, rule := range listenerRules() {
+		if rule.list == list && rule.kind == kind {
+			return &rule
 		}
 	}
 	return nil

@@ -17,12 +17,14 @@ type Plugin struct {
 	Reference string
 }
 
-// builtIn are the kinds that are part of the server itself (3.1, 2.9).
-var builtIn = map[string]bool{
-	"bootstrap/noop":        true,
-	"bootstrap/application": true,
-	"reaction/application":  true,
-	"identity/password":     true,
+// isBuiltIn says whether a category/kind is part of the server itself (3.1, 2.9).
+func isBuiltIn(name string) bool {
+	switch name {
+	case "bootstrap/noop", "bootstrap/application", "reaction/application", "identity/password":
+		return true
+	default:
+		return false
+	}
 }
 
 // plugins derives the plugins in use and checks that a written list covers them.
@@ -71,8 +73,8 @@ func (p *planner) coverPlugins(field string, listed map[string]string) {
 // derivePlugins are the plugins that a configuration needs, sorted.
 func derivePlugins(root object) []Plugin {
 	needed := map[string]bool{}
-	need := func(category, kind string) {
-		if name := category + "/" + kind; kind != "" && !builtIn[name] {
+	need := func(group, kind string) {
+		if name := group + "/" + kind; kind != "" && !isBuiltIn(name) {
 			needed[name] = true
 		}
 	}
@@ -97,17 +99,21 @@ func derivePlugins(root object) []Plugin {
 
 	var out []Plugin
 	for name := range needed {
-		category, kind, _ := strings.Cut(name, "/")
-		out = append(out, Plugin{Category: category, Kind: kind, Reference: name})
+		group, kind, _ := strings.Cut(name, "/")
+		out = append(out, Plugin{Category: group, Kind: kind, Reference: name})
 	}
 	slices.SortFunc(out, func(a, b Plugin) int { return cmp.Compare(a.Reference, b.Reference) })
 	return out
 }
 
 // categories are the categories of plugins as references and as file names write them.
-var categories = []struct{ reference, file string }{
-	{"source", "source"}, {"reaction", "reaction"}, {"bootstrap", "bootstrap"}, {"secret-store", "secret_store"}, {"identity", "identity"},
+func categories() []category {
+	return []category{
+		{"source", "source"}, {"reaction", "reaction"}, {"bootstrap", "bootstrap"}, {"secret-store", "secret_store"}, {"identity", "identity"},
+	}
 }
+
+type category struct{ reference, file string }
 
 // pluginName is the category/kind that a reference names (3.2), or nothing.
 func pluginName(reference string) string {
@@ -120,13 +126,13 @@ func pluginName(reference string) string {
 	}
 	folder, kind := path.Split(repository)
 	folder = strings.TrimSuffix(folder, "/")
-	category := folder[strings.LastIndexByte(folder, '/')+1:]
-	if category == "secret_store" {
-		category = "secret-store"
+	name := folder[strings.LastIndexByte(folder, '/')+1:]
+	if name == "secret_store" {
+		name = "secret-store"
 	}
-	for _, c := range categories {
-		if c.reference == category && kind != "" && kind != "*" {
-			return category + "/" + kind
+	for _, c := range categories() {
+		if c.reference == name && kind != "" && kind != "*" {
+			return name + "/" + kind
 		}
 	}
 	return ""
@@ -141,7 +147,7 @@ func fileName(reference string) string {
 		return ""
 	}
 	name = strings.Replace(name, "secret-store_", "secret_store_", 1)
-	for _, c := range categories {
+	for _, c := range categories() {
 		if kind, found := strings.CutPrefix(name, c.file+"_"); found && kind != "" {
 			return c.reference + "/" + strings.ReplaceAll(kind, "_", "-")
 		}

@@ -8,15 +8,19 @@ import (
 )
 
 // instanceKeys are the keys that an entry of instances may have (2.3).
-var instanceKeys = []string{
-	"id", "persistIndex", "enableArchive", "stateStore", "secretStore", "defaultPriorityQueueCapacity", "defaultDispatchBufferCapacity",
-	"sources", "queries", "reactions", "identityProviders", "bootstrapProviders",
+func instanceKeys() []string {
+	return []string{
+		"id", "persistIndex", "enableArchive", "stateStore", "secretStore", "defaultPriorityQueueCapacity", "defaultDispatchBufferCapacity",
+		"sources", "queries", "reactions", "identityProviders", "bootstrapProviders",
+	}
 }
 
 // serverKeys are the keys that the server takes at its top level only (2.2).
-var serverKeys = []string{
-	"apiVersion", "host", "port", "logLevel", "persistConfig", "enableUi", "solutionsDir", "pluginRegistry", "autoInstallPlugins", "plugins",
-	"verifyPlugins", "trustedIdentities", "hotReloadPlugins", "hotReloadDebounceMs", "corsAllowedOrigins", "instances",
+func serverKeys() []string {
+	return []string{
+		"apiVersion", "host", "port", "logLevel", "persistConfig", "enableUi", "solutionsDir", "pluginRegistry", "autoInstallPlugins", "plugins",
+		"verifyPlugins", "trustedIdentities", "hotReloadPlugins", "hotReloadDebounceMs", "corsAllowedOrigins", "instances",
+	}
 }
 
 // flatten puts the keys of a single instance at the top level, as the server would see them without instances.
@@ -37,14 +41,14 @@ func (p *planner) flatten() {
 		p.out.refuse(element(field, 0), "must be an object, not %s", kindOf(list[0]))
 		return
 	}
-	for _, key := range instanceKeys {
+	for _, key := range instanceKeys() {
 		if _, there := p.root[key]; there {
 			p.out.notice("%s is ignored, as the server does beside instances", child(configPath, key))
 			delete(p.root, key)
 		}
 	}
 	p.inst = element(field, 0)
-	for _, key := range serverKeys {
+	for _, key := range serverKeys() {
 		if _, there := entry[key]; there {
 			p.out.refuse(child(p.inst, key), "is a key of the server, not of an instance: write it as %s", child(configPath, key))
 			delete(entry, key)
@@ -58,7 +62,7 @@ func (p *planner) flatten() {
 
 // dropNulls takes a null at a key of the server's for the key's absence.
 func (p *planner) dropNulls() {
-	for _, keys := range [][]string{instanceKeys, serverKeys} {
+	for _, keys := range [][]string{instanceKeys(), serverKeys()} {
 		for _, key := range keys {
 			if value, there := p.root[key]; there && value == nil {
 				delete(p.root, key)
@@ -68,20 +72,24 @@ func (p *planner) dropNulls() {
 }
 
 // ignoredKeys are keys whose values have no effect, and what counts instead. Where false is written it is what we do anyway.
-var ignoredKeys = []struct{ key, instead string }{
-	{"host", "spec.expose says where the server listens"},
-	{"persistConfig", "the object is the configuration's only source"},
-	{"pluginRegistry", "the host's administrator says which registry may be used"},
-	{"autoInstallPlugins", "plugins are prepared before a start"},
-	{"verifyPlugins", "plugins are verified when they are prepared"},
-	{"trustedIdentities", "the host's administrator says whom to trust"},
-	{"hotReloadPlugins", "plugins do not change while the server runs"},
-	{"hotReloadDebounceMs", "plugins do not change while the server runs"},
+type ignoredKey struct{ key, instead string }
+
+func ignoredKeys() []ignoredKey {
+	return []ignoredKey{
+		{"host", "spec.expose says where the server listens"},
+		{"persistConfig", "the object is the configuration's only source"},
+		{"pluginRegistry", "the host's administrator says which registry may be used"},
+		{"autoInstallPlugins", "plugins are prepared before a start"},
+		{"verifyPlugins", "plugins are verified when they are prepared"},
+		{"trustedIdentities", "the host's administrator says whom to trust"},
+		{"hotReloadPlugins", "plugins do not change while the server runs"},
+		{"hotReloadDebounceMs", "plugins do not change while the server runs"},
+	}
 }
 
 // server checks the keys of the server itself and writes those that are always written (2.2).
 func (p *planner) server() {
-	for _, ignored := range ignoredKeys {
+	for _, ignored := range ignoredKeys() {
 		if value, there := p.root[ignored.key]; there && value != false {
 			p.out.notice("%s is ignored: %s", child(configPath, ignored.key), ignored.instead)
 		}
@@ -156,7 +164,7 @@ func (p *planner) logLevel(values *values) {
 	}
 	field := child(configPath, "logLevel")
 	if word, ok := values.scalar(field, written, textType); ok && !isLogLevel(word) {
-		p.out.refuse(field, "must be one of %s", strings.Join(logLevelWords, ", "))
+		p.out.refuse(field, "must be one of %s", strings.Join(logLevels(), ", "))
 	}
 }
 
@@ -204,7 +212,7 @@ func (p *planner) secretStore(values *values) {
 func (p *planner) unknownKeys(values *values) {
 	walk := keyWalk{values: values}
 	for _, key := range sortedKeys(p.root) {
-		if !slices.Contains(instanceKeys, key) && !slices.Contains(serverKeys, key) {
+		if !slices.Contains(instanceKeys(), key) && !slices.Contains(serverKeys(), key) {
 			walk.node(child(p.inst, key), patternKey(key), p.root[key])
 		}
 	}

@@ -1,6 +1,7 @@
 package drasi
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -159,7 +160,7 @@ func TestInstanceLayoutIsTheFlatOne(t *testing.T) {
 	if len(nested.Findings) > 0 {
 		t.Fatalf("%q", findingTexts(nested))
 	}
-	if string(flat.Rendered) != string(nested.Rendered) || string(flat.Canonical) != string(nested.Canonical) {
+	if !bytes.Equal(flat.Rendered, nested.Rendered) || !bytes.Equal(flat.Canonical, nested.Canonical) {
 		t.Errorf("they differ:\n%s\n%s", flat.Rendered, nested.Rendered)
 	}
 }

@@ -3,51 +3,62 @@ package drasi
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// base is the type that a value has once references are resolved.
-type base uint8
+// valueType is the type of a key (2.2, 2.5 to 2.9): what a value is once references are resolved, and flags.
+type valueType uint16
 
 const (
-	// anything is a value whose type is not known, or has more than one form.
-	anything base = iota
-	textual
-	whole
-	boolean
+	// anyType is a value whose type is not known, or has more than one form.
+	anyType valueType = iota
+	textType
+	portType // a whole number of 16 bits
+	u32Type
+	u64Type
+	boolType
+
+	// baseMask covers the types above.
+	baseMask valueType = 1<<4 - 1
 )
 
-// valueType is the type of a key (2.2, 2.5 to 2.9).
-type valueType struct {
-	base base
-	// max bounds a whole number.
-	max uint64
-	// plain says that the key takes no references: what looks like one is a text.
-	plain bool
-	// variable says that the text is the name of an environment variable.
-	variable bool
-	// onOff says that on and off are words of the key, which YAML 1.1 turns into booleans.
-	onOff bool
+const (
+	// plainFlag: the key takes no references; what looks like one is a text.
+	plainFlag valueType = 1 << (4 + iota)
+	// variableFlag: the text is the name of an environment variable.
+	variableFlag
+	// onOffFlag: on and off are words of the key, which YAML 1.1 turns into booleans.
+	onOffFlag
+)
+
+const (
+	onOffType    = textType | onOffFlag
+	variableType = textType | variableFlag
+	textPlain    = textType | plainFlag
+	u32Plain     = u32Type | plainFlag
+	u64Plain     = u64Type | plainFlag
+	boolPlain    = boolType | plainFlag
+)
+
+func (t valueType) base() valueType         { return t & baseMask }
+func (t valueType) has(flag valueType) bool { return t&flag != 0 }
+
+// maxWhole is the largest whole number of a type; 0: the type is no whole number.
+func (t valueType) maxWhole() uint64 {
+	switch t.base() {
+	case portType:
+		return math.MaxUint16
+	case u32Type:
+		return math.MaxUint32
+	case u64Type:
+		return math.MaxUint64
+	default:
+		return 0
+	}
 }
-
-// The types of keys. Names that end in Plain are of keys that are no ConfigValue.
-var (
-	textType      = valueType{base: textual}
-	onOffType     = valueType{base: textual, onOff: true}
-	variableType  = valueType{base: textual, variable: true}
-	portType      = valueType{base: whole, max: 1<<16 - 1}
-	u32Type       = valueType{base: whole, max: 1<<32 - 1}
-	u64Type       = valueType{base: whole, max: 1<<64 - 1}
-	boolType      = valueType{base: boolean}
-	anyType       = valueType{base: anything}
-	textPlain     = valueType{base: textual, plain: true}
-	u32Plain      = valueType{base: whole, max: 1<<32 - 1, plain: true}
-	u64Plain      = valueType{base: whole, max: 1<<64 - 1, plain: true}
-	boolPlain     = valueType{base: boolean, plain: true}
-	logLevelWords = []string{"trace", "debug", "info", "warn", "error"}
-)
 
 // reference is a value that is looked up when the server reads it (2.4).
 type reference struct {
@@ -129,7 +140,7 @@ func (v *values) scalar(field string, value any, t valueType) (string, bool) {
 	if value == nil {
 		return "", false
 	}
-	if t.plain {
+	if t.has(plainFlag) {
 		v.mentionReference(field, value)
 		return v.literal(field, value, t)
 	}
@@ -170,10 +181,10 @@ func (v *values) resolve(field string, ref *reference, t valueType) (string, boo
 
 // literal checks a value that is no reference.
 func (v *values) literal(field string, value any, t valueType) (string, bool) {
-	switch t.base {
-	case textual:
+	switch t.base() {
+	case textType:
 		return v.literalText(field, value, t)
-	case whole:
+	case portType, u32Type, u64Type:
 		number, isNumber := value.(json.Number)
 		if !isNumber {
 			v.out.refuse(field, "must be a whole number%s, not %s%s", v.orReference(t), kindOf(value), unquoteAdvice(value))
@@ -184,7 +195,7 @@ func (v *values) literal(field string, value any, t valueType) (string, bool) {
 			return "", false
 		}
 		return number.String(), true
-	case boolean:
+	case boolType:
 		truth, isBool := value.(bool)
 		if !isBool {
 			v.out.refuse(field, "must be true or false%s, not %s%s", v.orReference(t), kindOf(value), unquoteAdvice(value))
@@ -204,14 +215,14 @@ func (v *values) literalText(field string, value any, t valueType) (string, bool
 		v.out.refuse(field, "must be a text, not %s: write it in quotes", kindOf(value))
 	case !isText:
 		v.out.refuse(field, "must be a text%s, not %s", v.orReference(t), kindOf(value))
-	case t.variable:
+	case t.has(variableFlag):
 		v.mentionVariable(field, text)
 	}
 	return text, isText
 }
 
 func (*values) orReference(t valueType) string {
-	if t.plain {
+	if t.has(plainFlag) {
 		return ""
 	}
 	return ` or a reference like "${NAME}"`
@@ -244,17 +255,16 @@ func (v *values) unknown(field string, value any) {
 
 // parses says what is wrong with the text of a reference or number for a type, or nothing. It never repeats the text.
 func parses(text string, t valueType) string {
-	switch t.base {
-	case whole:
+	switch t.base() {
+	case portType, u32Type, u64Type:
 		n, err := strconv.ParseUint(strings.TrimPrefix(text, "+"), 10, 64)
-		if err != nil || n > t.max || strings.HasPrefix(text, "++") {
-			return fmt.Sprintf("is not a whole number from 0 to %d", t.max)
+		if err != nil || n > t.maxWhole() || strings.HasPrefix(text, "++") {
+			return fmt.Sprintf("is not a whole number from 0 to %d", t.maxWhole())
 		}
-	case boolean:
+	case boolType:
 		if text != "true" && text != "false" {
 			return "is neither true nor false"
 		}
-	case anything, textual:
 	}
 	return ""
 }
@@ -284,7 +294,10 @@ func unquoteAdvice(value any) string {
 	return ""
 }
 
-// isLogLevel says whether a word is one of the server's levels (1.7).
+// logLevels are the server's levels (1.7).
+func logLevels() []string { return []string{"trace", "debug", "info", "warn", "error"} }
+
+// isLogLevel says whether a word is one of the server's levels.
 func isLogLevel(word string) bool {
-	return slices.Contains(logLevelWords, strings.ToLower(word))
+	return slices.Contains(logLevels(), strings.ToLower(word))
 }

@@ -3,6 +3,7 @@ package contract
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // Contract 2.3: ids share one namespace and references must resolve; all of it
@@ -186,5 +187,18 @@ func TestInstancesBeatTheTopLevel(t *testing.T) {
 	list := f.list("/api/v1/instances")
 	if len(list) != 2 || list[0]["id"] != "a" || list[0]["query_count"] != 0.0 || list[1]["source_count"] != 1.0 {
 		t.Errorf("instances: %v", list)
+	}
+}
+
+// Contract 6.2: it looks for a bind error for half a second, and the start with
+// it.
+func TestAnHTTPSourceCostsHalfASecond(t *testing.T) {
+	t.Parallel()
+	f := newFull(t)
+	f.config["sources"] = []any{object{"kind": "http", "id": "m", "host": "127.0.0.1", "port": freePort(t)}}
+	begun := time.Now()
+	f.run().answering()
+	if waited := time.Since(begun); waited < 500*time.Millisecond {
+		t.Errorf("the API answered after %v", waited)
 	}
 }

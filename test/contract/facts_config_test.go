@@ -210,3 +210,14 @@ func TestLongKeysArrive(t *testing.T) {
 		t.Error("the key did not arrive")
 	}
 }
+
+// Contract 2.2: what the server takes where nothing is written.
+func TestDefaultsOfTheServer(t *testing.T) {
+	t.Parallel()
+	f := newServer(t)
+	f.write("server.yaml", "")
+	_, stdout, _ := f.command("validate", "--config", f.path("server.yaml"), "--plugins-dir", f.plugins)
+	if !strings.Contains(stdout, "[OK] Server settings valid (host: 0.0.0.0, port: 8080, logLevel: info)\n") {
+		t.Errorf("stdout: %s", stdout)
+	}
+}

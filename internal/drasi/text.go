@@ -8,7 +8,7 @@ import (
 
 var (
 	// colours are the sequences by which a terminal is told to colour text (1.7).
-	colours = regexp.MustCompile(`\x1b\[[^@-~\n]*[@-~]`)
+	colours = regexp.MustCompile(`\x1b\[[0-9;:]*[A-Za-z]`)
 	// timeStamp is what a line of the server's log begins with.
 	timeStamp = regexp.MustCompile(`^\[?\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?\]?[ \t]+`)
 )

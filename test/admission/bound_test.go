@@ -249,7 +249,7 @@ func TestNumbersAreBounded(t *testing.T) {
 func forEach[T any](t *testing.T, table []T, of func(int) (maker, string), test func(*testing.T, int, subject)) {
 	t.Helper()
 	for i := range table {
-		make, path := of(i)
-		t.Run(make.kind+" "+path, func(t *testing.T) { test(t, i, make.make(t)) })
+		subject, path := of(i)
+		t.Run(subject.kind+" "+path, func(t *testing.T) { test(t, i, subject.make(t)) })
 	}
 }

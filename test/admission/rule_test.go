@@ -27,23 +27,28 @@ var rules = []struct {
 	},
 	{
 		"process belongs to Process", aks, "spec.process", "process must not be set unless platform is Process",
-		[]string{"spec: {process: {}}"}, []string{"spec: {process: null}"},
+		[]string{"spec: {process: {}}"},
+		[]string{"spec: {process: null}"},
 	},
 	{
 		"docker belongs to Docker", process, "spec.docker", "docker must not be set unless platform is Docker",
-		[]string{"spec: {docker: {image: x}}"}, []string{"spec: {docker: null}"},
+		[]string{"spec: {docker: {image: x}}"},
+		[]string{"spec: {docker: null}"},
 	},
 	{
 		"aks belongs to AKS", process, "spec.aks", "aks must not be set unless platform is AKS",
-		[]string{"spec: {aks: {image: x}}"}, []string{"spec: {aks: null}"},
+		[]string{"spec: {aks: {image: x}}"},
+		[]string{"spec: {aks: null}"},
 	},
 	{
 		"the cluster's scheduler places pods", aks, "spec.placement", "placement must not be set where platform is AKS",
-		[]string{"spec: {placement: {host: node-a}}", "spec: {placement: {hostSelector: {}}}"}, []string{"spec: {placement: null}"},
+		[]string{"spec: {placement: {host: node-a}}", "spec: {placement: {hostSelector: {}}}"},
+		[]string{"spec: {placement: null}"},
 	},
 	{
 		"Services expose pods", aks, "spec.expose", "expose must not be set where platform is AKS",
-		[]string{"spec: {expose: Host}", "spec: {expose: Loopback}"}, []string{"spec: {expose: null}"},
+		[]string{"spec: {expose: Host}", "spec: {expose: Loopback}"},
+		[]string{"spec: {expose: null}"},
 	},
 	{
 		"one instance for each object", process, "spec.config", "instances must have at most one entry: write one DrasiInstance for each",
@@ -86,7 +91,8 @@ var rules = []struct {
 	},
 	{
 		"the name api is the server's own", process, "spec.ports[0].name", "name must not be api",
-		[]string{"spec: {ports: [{name: api, port: 1}]}"}, []string{"spec: {ports: [{name: api2, port: 1}]}"},
+		[]string{"spec: {ports: [{name: api, port: 1}]}"},
+		[]string{"spec: {ports: [{name: api2, port: 1}]}"},
 	},
 	{
 		"only what persists has a size", process, "spec.storage", "size, storageClassName and existingClaim must not be set unless type is Persistent",
@@ -99,7 +105,8 @@ var rules = []struct {
 	},
 	{
 		"a claim that exists has its size", aks, "spec.storage", "size and storageClassName must not be set beside existingClaim",
-		[]string{"spec: {storage: {size: 1Gi}}", "spec: {storage: {storageClassName: fast}}"}, []string{"spec: {storage: {existingClaim: other}}"},
+		[]string{"spec: {storage: {size: 1Gi}}", "spec: {storage: {storageClassName: fast}}"},
+		[]string{"spec: {storage: {existingClaim: other}}"},
 	},
 	{
 		"a place is a host or a selector", process, "spec.placement", "exactly one of the fields in [host hostSelector] must be set",

@@ -20,12 +20,15 @@ func inputCases() []testCase {
 	}
 }
 
+// tell puts an error, or that there is none, in words.
+func tell(err error) string { return fmt.Sprintf("%v (%T)", err, err) }
+
 // isTerminal tells how err differs from a TerminalError of the code.
 func isTerminal(err error, code platform.Code) error {
 	terminal, ok := errors.AsType[*platform.TerminalError](err)
 	switch {
 	case !ok:
-		return fmt.Errorf("error is %v (%T), want a TerminalError", err, err)
+		return fmt.Errorf("error is %s, want a TerminalError", tell(err))
 	case terminal.Code != code:
 		return fmt.Errorf("code is %q (%s), want %q", terminal.Code, terminal.Message, code)
 	case terminal.Message == "":
@@ -39,7 +42,7 @@ func isWait(err error, code platform.Code) error {
 	wait, ok := errors.AsType[*platform.WaitError](err)
 	switch {
 	case !ok:
-		return fmt.Errorf("error is %v (%T), want a WaitError", err, err)
+		return fmt.Errorf("error is %s, want a WaitError", tell(err))
 	case wait.Code != code:
 		return fmt.Errorf("code is %q (%s), want %q", wait.Code, wait.Message, code)
 	case wait.Message == "":

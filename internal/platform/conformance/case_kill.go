@@ -117,7 +117,9 @@ func (e *env) killDuring(s step, delay time.Duration) {
 	defer timer.Stop()
 	<-timer.C
 	e.world.Kill(e.driver)
-	<-returned
+	if err := <-returned; err != nil {
+		e.Logf("%s, killed after %v: %v", s.name, delay, err)
+	}
 	e.open()
 }
 

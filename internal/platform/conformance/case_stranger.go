@@ -41,7 +41,7 @@ func foreign(e *env) {
 // isUnavailable tells how err differs from an UnavailableError.
 func isUnavailable(err error) error {
 	if _, ok := errors.AsType[*platform.UnavailableError](err); !ok {
-		return fmt.Errorf("error is %v (%T), want an UnavailableError", err, err)
+		return fmt.Errorf("error is %s, want an UnavailableError", tell(err))
 	}
 	return nil
 }

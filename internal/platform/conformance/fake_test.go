@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,7 +100,7 @@ func adapt(world *fake.World) conformance.World {
 // inputs makes inputs of servers of a behaviour.
 func inputs(behaviour string) func(platform.Ref, string) platform.Desired {
 	return func(ref platform.Ref, variant string) platform.Desired {
-		config := strings.Join([]string{behaviour, variant}, " ")
+		config := behaviour + " " + variant
 		return platform.Desired{
 			Ref: ref, Hash: config, Generation: 1, Replace: true, Version: "0.2.2", InstanceID: ref.Name, Config: []byte(config),
 			Plugins: []platform.Plugin{{Category: "source", Kind: "mock", Reference: "source/mock"}}, Folders: []string{"data/state"},

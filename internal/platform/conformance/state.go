@@ -34,8 +34,8 @@ func (e *env) isRunning(desired platform.Desired) (platform.Observed, error) {
 		return found, fmt.Errorf("Inspect: %w", err)
 	}
 	if found.State != platform.StateRunning || found.Hash != desired.Hash {
-		return found, fmt.Errorf("state is %s with hash %q, want Running with %q; last exit %+v, start error %v",
-			found.State, found.Hash, desired.Hash, found.LastExit, found.StartError)
+		return found, fmt.Errorf("state is %s with hash %q, want Running with %q; last exit %+v, start error %s",
+			found.State, found.Hash, desired.Hash, found.LastExit, tell(found.StartError))
 	}
 	live, err := e.world.Live(desired.UID)
 	if err != nil {
@@ -164,7 +164,7 @@ func (e *env) gone(ref platform.Ref) {
 // isGone tells what is left of a runtime.
 func (e *env) isGone(ref platform.Ref) error {
 	if found, err := e.inspect(ref); !errors.Is(err, platform.ErrNotFound) {
-		return fmt.Errorf("Inspect tells %+v, %v, want ErrNotFound", found, err)
+		return fmt.Errorf("Inspect tells %+v and %s, want ErrNotFound", found, tell(err))
 	}
 	if err := e.isDead(ref); err != nil {
 		return err

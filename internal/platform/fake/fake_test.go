@@ -194,7 +194,7 @@ func TestStartErrorsAreTriedAgain(t *testing.T) {
 	missing := &platform.WaitError{Code: platform.CodePluginsMissing, Message: "source/postgres"}
 	h.Behave("u", fake.Behaviour{StartErrors: []error{missing}})
 	h.ensure(desired("u", "h"))
-	if observed := h.expectState("u", platform.StateWaiting); observed.StartError != missing || h.Ledger().Starts("u") != 0 {
+	if observed := h.expectState("u", platform.StateWaiting); !errors.Is(observed.StartError, missing) || h.Ledger().Starts("u") != 0 {
 		t.Fatalf("start error %v, %d starts", observed.StartError, h.Ledger().Starts("u"))
 	}
 	h.clock.Advance(time.Second)

@@ -111,7 +111,11 @@ func (c cond) String() string {
 	if c.status == "" {
 		return "has no condition " + c.kind + " yet"
 	}
-	return fmt.Sprintf("%s=%s %s: %s", c.kind, c.status, c.reason, c.message)
+	text := fmt.Sprintf("%s=%s %s", c.kind, c.status, c.reason)
+	if c.message != "" {
+		text += ": " + c.message
+	}
+	return text
 }
 
 func condition(object *unstructured.Unstructured, kind string) cond {

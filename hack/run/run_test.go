@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,23 @@ func TestPollGivesUpWhereNoWaitingHelps(t *testing.T) {
 	}
 }
 
+func TestReadyOfAnEarlierRunIsNotBelievedUntilSomethingAnswers(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := []endpoint{{"api", "http://" + l.Addr().String() + "/path"}}
+	if got := unanswered(t.Context(), address); got != "" {
+		t.Errorf("somebody listens at %s", got)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := unanswered(t.Context(), address); got != address[0].url {
+		t.Errorf("nobody listens, got %q", got)
+	}
+}
+
 func TestStatusIsReadAsAPersonWould(t *testing.T) {
 	object := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{
 		"observedGeneration": int64(2),
@@ -71,7 +89,7 @@ func TestStatusIsReadAsAPersonWould(t *testing.T) {
 	if got := observed(object); got != 2 {
 		t.Errorf("observed generation: %d", got)
 	}
-	if got := endpoints(object); !slices.Equal(got, []string{"api: http://127.0.0.1:20000"}) {
+	if got := endpoints(object); !slices.Equal(got, []endpoint{{"api", "http://127.0.0.1:20000"}}) {
 		t.Errorf("endpoints: %q", got)
 	}
 }

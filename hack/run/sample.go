@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -71,7 +73,14 @@ func (s *system) waitSample(ctx context.Context) error {
 		}
 		s.endpoints = endpoints(instance)
 		s.sampleNews = ready.String()
-		return current && ready.status == "True", "DrasiInstance " + sampleName + ": " + s.sampleNews, nil
+		if !current || ready.status != "True" {
+			return false, "DrasiInstance " + sampleName + ": " + s.sampleNews, nil
+		}
+		// What an earlier run wrote says Ready too, until the agent has looked.
+		if silent := unanswered(ctx, s.endpoints); silent != "" {
+			return false, "nothing answers at " + silent + " yet", nil
+		}
+		return true, "", nil
 	})
 	if err != nil && s.keptSample && ctx.Err() == nil {
 		s.say("%v; that is how an earlier run left it: kubectl delete di %s, and the next run makes it anew", err, sampleName)
@@ -84,7 +93,7 @@ func (s *system) waitSample(ctx context.Context) error {
 func (s *system) welcome() {
 	s.say("DrasiInstance %s: %s", sampleName, s.sampleNews)
 	for _, e := range s.endpoints {
-		s.say("  endpoint %s", e)
+		s.say("  endpoint %s: %s", e.name, e.url)
 	}
 	_, _ = fmt.Fprintf(s.out, "\nIn another terminal:\n\n  export KUBECONFIG=%s\n", s.adminKubeconfig())
 	if _, err := exec.LookPath("kubectl"); err != nil {
@@ -142,17 +151,43 @@ func observed(object *unstructured.Unstructured) int64 {
 	return generation
 }
 
-// endpoints lists name and URL of each listener.
-func endpoints(object *unstructured.Unstructured) []string {
+// endpoint is an address that a server listens at.
+type endpoint struct{ name, url string }
+
+// unanswered is the first address at which nothing accepts a connection.
+func unanswered(ctx context.Context, endpoints []endpoint) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for _, e := range endpoints {
+		parsed, err := url.Parse(e.url)
+		if err != nil {
+			return e.url
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", parsed.Host)
+		if err != nil {
+			return e.url
+		}
+		_ = conn.Close() // it was only to see whether somebody is there
+	}
+	return ""
+}
+
+// endpoints lists the addresses in the status.
+func endpoints(object *unstructured.Unstructured) []endpoint {
 	entries, _, err := unstructured.NestedSlice(object.Object, "status", "endpoints")
 	if err != nil {
 		return nil
 	}
-	var lines []string
+	var found []endpoint
 	for _, entry := range entries {
-		if e, ok := entry.(map[string]any); ok {
-			lines = append(lines, fmt.Sprintf("%v: %v", e["name"], e["url"]))
+		e, ok := entry.(map[string]any)
+		if !ok {
+			continue
+		}
+		name, _ := e["name"].(string)
+		if address, ok := e["url"].(string); ok {
+			found = append(found, endpoint{name, address})
 		}
 	}
-	return lines
+	return found
 }

@@ -41,7 +41,7 @@ type system struct {
 	objects    dynamic.Interface
 	keptSample bool // the sample is an earlier run's, and a person may have changed it
 	sampleNews string
-	endpoints  []string
+	endpoints  []endpoint
 
 	controller, agent *proc.Process
 

@@ -50,6 +50,10 @@ func (u *unit) resume(read *record) error {
 		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt = nil, nil, false, 0, time.Time{}
 		return nil
 	}
+	// The clock may have been put back since.
+	if latest := u.d.clock.Now().Add(backoff(read.Failures)); read.RetryAt.After(latest) {
+		read.RetryAt = latest
+	}
 	if read.Run == nil {
 		read.Stop = nil
 		return nil

@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -276,4 +277,9 @@ func number(t *testing.T, text string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func isUnavailable(err error) bool {
+	_, ok := errors.AsType[*platform.UnavailableError](err)
+	return ok
 }

@@ -27,7 +27,7 @@ func (u *unit) tend(now time.Time) (time.Duration, bool) {
 	if u.rec.Next == nil {
 		return pollFirst, !u.p.executed
 	}
-	if pause := min(u.rec.RetryAt.Sub(now), mostBackoff); pause > 0 {
+	if pause := u.rec.RetryAt.Sub(now); pause > 0 {
 		return pause, true
 	}
 	ready, err := u.prepared()

@@ -88,13 +88,16 @@ func (u *unit) loop() {
 		}
 		cancel()
 		cancel = func() {}
-		if pause, again := u.pass(); again {
-			if pause <= 0 {
-				u.poke()
-				continue
-			}
-			cancel = u.d.clock.AfterFunc(pause, u.poke)
+		began := u.d.clock.Now()
+		pause, again := u.pass()
+		if !again {
+			continue
 		}
+		if pause -= u.d.clock.Now().Sub(began); pause <= 0 {
+			u.poke()
+			continue
+		}
+		cancel = u.d.clock.AfterFunc(pause, u.poke)
 	}
 }
 
@@ -128,7 +131,7 @@ func (u *unit) pass() (time.Duration, bool) {
 	if !u.shallRun() {
 		return 0, false
 	}
-	if pause := min(u.rec.RetryAt.Sub(now), mostBackoff); pause > 0 {
+	if pause := u.rec.RetryAt.Sub(now); pause > 0 {
 		return pause, true
 	}
 	return u.start(now)

@@ -109,11 +109,14 @@ func note(config, plugins string, port int) {
 	}
 }
 
+// descriptors are those that the process was given: not those of its own runtime.
 func descriptors() map[string]string {
 	found := map[string]string{}
 	names, _ := filepath.Glob("/proc/self/fd/*")
 	for _, name := range names {
-		if target, err := os.Readlink(name); err == nil && !strings.HasPrefix(target, "/proc/") && !strings.HasPrefix(target, "anon_inode:") {
+		target, err := os.Readlink(name)
+		own := strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "/sys/fs/cgroup/") || strings.HasPrefix(target, "anon_inode:")
+		if err == nil && !own {
 			found[filepath.Base(name)] = target
 		}
 	}

@@ -1,0 +1,115 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/draas-io/draas/internal/platform"
+)
+
+func (h *host) fingerprint() platform.Fingerprint {
+	h.t.Helper()
+	found, err := h.d.Fingerprint(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return found
+}
+
+func TestOneExecutableTellsItsVersion(t *testing.T) {
+	h := newHost(t)
+	if found := h.fingerprint(); found.Health != platform.HealthHealthy || !slices.Equal(found.Versions, []string{"0.2.2"}) {
+		t.Errorf("%+v", found)
+	}
+	d := desired("a", "h")
+	d.Version = "0.3.0"
+	err := h.d.Ensure(t.Context(), d)
+	terminal, ok := errors.AsType[*platform.TerminalError](err)
+	if !ok || terminal.Code != platform.CodeVersionUnavailable || !strings.Contains(terminal.Message, "0.3.0") {
+		t.Errorf("Ensure: %v", err)
+	}
+}
+
+func TestAnExecutableIsAskedOnceAsLongAsItIsTheSame(t *testing.T) {
+	dir := t.TempDir()
+	path, asked := filepath.Join(dir, "drasi-server"), filepath.Join(dir, "asked")
+	say := func(version string) {
+		t.Helper()
+		text := "#!/bin/sh\necho x >> " + asked + "\necho 'drasi-server " + version + "'\n"
+		if err := errors.Join(os.WriteFile(path+".new", []byte(text), 0o700), os.Rename(path+".new", path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("0.2.2")
+	h := newHost(t, func(o *Options) { o.Executable = path })
+	for _, version := range []string{"0.2.2", "0.2.2", "0.3.0", "0.3.0"} {
+		if version == "0.3.0" {
+			say(version)
+		}
+		if found := h.fingerprint(); !slices.Equal(found.Versions, []string{version}) {
+			t.Errorf("%+v, want %s", found, version)
+		}
+	}
+	if text, err := os.ReadFile(asked); err != nil || len(text) != len("x\nx\nx\n") {
+		t.Errorf("asked %q, %v: want twice for the first file, which was asked again after it had changed", text, err)
+	}
+}
+
+func TestWithoutAnExecutableThePlatformIsUnhealthy(t *testing.T) {
+	dir := t.TempDir()
+	silent := filepath.Join(dir, "silent")
+	if err := os.WriteFile(silent, []byte("#!/bin/sh\necho something else\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"", filepath.Join(dir, "nothing"), filepath.Join(dir, "{version}", "drasi-server"), dir, plain, silent} {
+		h := newHost(t, func(o *Options) { o.Executable = path })
+		if found := h.fingerprint(); found.Health != platform.HealthUnhealthy || found.Message == "" || len(found.Versions) != 0 {
+			t.Errorf("%q: %+v", path, found)
+		}
+		if err := h.d.Ensure(t.Context(), desired("a", "h")); err == nil {
+			t.Errorf("%q: Ensure found it", path)
+		}
+	}
+}
+
+func TestVersionsLiveBesideOneAnother(t *testing.T) {
+	dir := t.TempDir()
+	for _, version := range []string{"0.2.2", "0.10.0", "0.9.1"} {
+		install(t, serverPath, filepath.Join(dir, "[opt]", version, "drasi-server-"+version))
+	}
+	install(t, serverPath, filepath.Join(dir, "[opt]", "0.5.0", "drasi-server-0.6.0"))
+	h := newHost(t, func(o *Options) {
+		o.Executable = filepath.Join(dir, "[opt]", "{version}", "drasi-server-{version}")
+		o.PluginsDir = filepath.Join(o.PluginsDir, "{version}")
+	})
+	if found := h.fingerprint(); !slices.Equal(found.Versions, []string{"0.2.2", "0.9.1", "0.10.0"}) {
+		t.Errorf("%+v", found)
+	}
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	later := with(desired("a", "h2"), "source", "mock")
+	later.Version = "0.10.0"
+	if err := h.d.Ensure(t.Context(), later); platform.CodeOf(err) != platform.CodePluginsMissing {
+		t.Errorf("Ensure: %v", err)
+	}
+	install(t, serverPath, filepath.Join(strings.ReplaceAll(h.options.PluginsDir, "{version}", "0.10.0"), "libdrasi_source_mock.so"))
+	h.ensure(later)
+	after := h.running("a", "h2")
+	if after.Version != "0.10.0" || after.PID == before.PID || !strings.Contains(h.seen("a").Args[0], "0.10.0") {
+		t.Errorf("%+v", after)
+	}
+	later.Hash, later.Version = "h3", "../0.2.2"
+	if err := h.d.Ensure(t.Context(), later); platform.CodeOf(err) != platform.CodeInvalid {
+		t.Errorf("Ensure with a path for a version: %v", err)
+	}
+}

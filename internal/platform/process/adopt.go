@@ -34,6 +34,7 @@ func (u *unit) load() {
 		return
 	}
 	u.take(*read)
+	tidy(u.home, &u.rec)
 }
 
 // fail makes the unit broken.
@@ -72,7 +73,9 @@ func (u *unit) resume(read *record) error {
 	}
 	server, launcher, err := ours(found.PID, u.home)
 	switch {
-	case errors.Is(err, errGone):
+	case found.dead():
+		// What was read of it meanwhile says nothing.
+		server = false
 	case err != nil:
 		found.close()
 		return fmt.Errorf("look at process %d: %w", found.PID, err)

@@ -54,7 +54,7 @@ func newWorld(t *testing.T) conformance.World {
 		PlantForeign:   w.plant,
 		MissingVersion: "9.9.9",
 		MissingPlugin:  &platform.Plugin{Category: "source", Kind: "missing", Reference: "registry/source/missing:1.2.3"},
-		FreePort:       func() (uint16, error) { return freshPorts().First, nil },
+		FreePort:       func() (uint16, error) { return freePort(), nil },
 	}
 }
 

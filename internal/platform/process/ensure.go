@@ -109,7 +109,7 @@ func (u *unit) begin(ctx context.Context, desired *platform.Desired) error {
 		u.claimPorts()
 		return err
 	}
-	dropInputs(u.home, &u.rec)
+	tidy(u.home, &u.rec)
 	u.parked, u.startError, u.changed = false, nil, true
 	u.claimPorts()
 	u.poke()

@@ -69,11 +69,11 @@ func TestParseAddress(t *testing.T) {
 
 func TestSocketsAreThoseOfTheServerOnly(t *testing.T) {
 	h := newHost(t)
-	extra := freshPorts().First
+	extra := freePort()
 	h.ensure(desired("a", "h", "TS_LISTEN="+strconv.Itoa(int(extra))))
 	h.ensure(desired("b", "h"))
 	first, second := h.running("a", "h"), h.running("b", "h")
-	foreign := occupy(t, freshPorts().First)
+	foreign := occupy(t, freePort())
 	got, err := h.d.Sockets(t.Context(), ref("a"))
 	if err != nil {
 		t.Fatal(err)

@@ -106,8 +106,8 @@ func loadInput(h home, seq uint64) (sealed, error) {
 	return file, nil
 }
 
-// dropInputs removes the files of inputs that the journal does not refer to any more.
-func dropInputs(h home, r *record) {
+// tidy removes from the directory of an instance what the journal does not refer to any more, and what a dead agent has left unfinished.
+func tidy(h home, r *record) {
 	entries, err := os.ReadDir(h.path)
 	if err != nil {
 		return
@@ -115,7 +115,7 @@ func dropInputs(h home, r *record) {
 	for _, entry := range entries {
 		path := filepath.Join(h.path, entry.Name())
 		kept := r.Current != nil && path == h.input(r.Current.Seq) || r.Next != nil && path == h.input(r.Next.Seq)
-		if strings.HasPrefix(entry.Name(), "input-") && !kept {
+		if strings.HasPrefix(entry.Name(), "input-") && !kept || strings.HasSuffix(entry.Name(), ".tmp") {
 			_ = os.Remove(path)
 		}
 	}
@@ -146,8 +146,8 @@ func validate(desired *platform.Desired) error {
 		}
 	}
 	for _, listener := range desired.Listeners {
-		if listener.Port == 0 || !listener.Address.IsValid() {
-			return invalid("the listener of component %s has no address", listener.Component)
+		if listener.Port == 0 {
+			return invalid("the listener of component %s has no port", listener.Component)
 		}
 	}
 	return validatePlugins(desired.Plugins)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +59,16 @@ func freshPorts() PortRange {
 	n := (nextPorts.Add(1) + firstPorts) % most
 	first := uint16(lowest + n*portsEach)
 	return PortRange{First: first, Last: first + portsEach - 1}
+}
+
+// freePort is a port outside of every driver's range on which nobody listens.
+func freePort() uint16 {
+	for {
+		port := freshPorts().First
+		if !listening(netip.AddrPortFrom(apiAddress(true), port)) {
+			return port
+		}
+	}
 }
 
 // firstPorts differs between test binaries that run at the same time.

@@ -178,6 +178,8 @@ func (c claim) owner(listener platform.Listener) string {
 func overlap(a, b netip.Addr) bool {
 	a, b = a.Unmap(), b.Unmap()
 	switch {
+	case !a.IsValid() || !b.IsValid(): // a host name may stand for any address
+		return true
 	case a == b:
 		return true
 	case a.IsUnspecified() && b.IsUnspecified():

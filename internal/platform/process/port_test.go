@@ -27,7 +27,7 @@ func occupy(t *testing.T, port uint16) net.Listener {
 func TestAWishedPortIsMetIfNothingHasIt(t *testing.T) {
 	h := newHost(t)
 	d := desired("a", "h")
-	d.APIPort = freshPorts().First
+	d.APIPort = freePort()
 	h.ensure(d)
 	if o := h.running("a", "h"); o.API.Port() != d.APIPort {
 		t.Errorf("the API is at %s, wished was %d", o.API, d.APIPort)
@@ -36,7 +36,7 @@ func TestAWishedPortIsMetIfNothingHasIt(t *testing.T) {
 
 func TestATakenWishGetsAPortOfTheRange(t *testing.T) {
 	h := newHost(t)
-	wish := freshPorts().First
+	wish := freePort()
 	occupy(t, wish)
 	d := desired("a", "h")
 	d.APIPort = wish
@@ -88,7 +88,7 @@ func TestWithoutAFreePortItWaits(t *testing.T) {
 
 func TestAComponentsPortHasOneOwner(t *testing.T) {
 	h := newHost(t)
-	port := freshPorts().First
+	port := freePort()
 	loopback, other := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.1.2.3")
 	listen := func(uid, hash, component string, address netip.Addr, port uint16) platform.Desired {
 		d := desired(uid, hash)
@@ -146,7 +146,7 @@ func TestTheAPINeverGetsThePortOfAnOwnComponent(t *testing.T) {
 func TestPortsAreKnownAgainAfterAnAgentsRestart(t *testing.T) {
 	h := newHost(t)
 	d := desired("a", "h")
-	d.Listeners = []platform.Listener{{Component: "sse", Address: apiAddress(true), Port: freshPorts().First}}
+	d.Listeners = []platform.Listener{{Component: "sse", Address: apiAddress(true), Port: freePort()}}
 	h.ensure(d)
 	h.running("a", "h")
 	h.reopen()

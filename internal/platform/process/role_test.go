@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/draas-io/draas/internal/platform"
 )
@@ -69,8 +71,12 @@ func (s *script) play() error {
 		}
 	}
 	for _, ref := range s.Remove {
-		if err := d.Remove(ctx, ref, false); err != nil {
-			return err
+		for {
+			err := d.Remove(ctx, ref, false)
+			if _, wait := errors.AsType[*platform.WaitError](err); !wait {
+				return err
+			}
+			time.Sleep(time.Millisecond)
 		}
 	}
 	return nil
@@ -138,15 +144,5 @@ func (a *agent) done() {
 // kill kills the agent, if it has not died yet.
 func (a *agent) kill() {
 	_ = a.command.Process.Kill()
-	_ = a.command.Wait()
-}
-
-// died waits until the agent has killed itself.
-func (a *agent) died() {
-	a.t.Helper()
-	line, _ := a.output.ReadString('\n')
-	if line != "" {
-		a.t.Fatalf("the agent should have died and said %q", line)
-	}
 	_ = a.command.Wait()
 }

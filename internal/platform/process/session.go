@@ -120,7 +120,7 @@ func ours(pid int, h home) (server, launcher bool, err error) {
 		return false, false, err
 	}
 	if !now.alive() {
-		return true, false, nil
+		return false, false, errGone
 	}
 	line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err != nil {

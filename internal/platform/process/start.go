@@ -204,7 +204,7 @@ func (u *unit) spawn(in *input, incarnation string) error {
 		u.settle(before)
 		return err
 	}
-	dropInputs(u.home, &u.rec)
+	tidy(u.home, &u.rec)
 	u.signalled, u.poll = false, 0
 	return nil
 }

@@ -1,0 +1,178 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/draas-io/draas/internal/platform"
+)
+
+// crashes are agents that die at an effect.
+func crashes() map[string]script {
+	all := map[string]script{}
+	for _, point := range Points() {
+		for _, nth := range []int32{1, 2} {
+			all[fmt.Sprintf("before %s %d", point, nth)] = script{DieBefore: point, Nth: nth}
+			all[fmt.Sprintf("after %s %d", point, nth)] = script{DieAfter: point, Nth: nth}
+		}
+	}
+	return all
+}
+
+// ran plays the script; it ends by the agent's death at the effect, or, where that never happens, by the test's hand once done is true.
+func (h *host) ran(s script, done func() bool) {
+	h.t.Helper()
+	a := h.startAgent(s)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = a.output.ReadString(0)
+	}()
+	until(h.t, "the agent has done its work or is dead", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return done()
+		}
+	})
+	a.kill()
+	<-ended
+}
+
+// ledger is where the servers of a test write themselves down, whatever becomes of their directories.
+func ledger(t *testing.T, d platform.Desired) (platform.Desired, func() []string) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	d.Env = append(d.Env, platform.EnvVar{Name: "TS_LEDGER", Value: path})
+	return d, func() []string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	}
+}
+
+func TestACrashAtAnyEffectOfAStartChangesNothingInTheEnd(t *testing.T) {
+	for name, s := range crashes() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			h.ready(map[string]string{"libdrasi_source_mock.so": "m"})
+			d, starts := ledger(t, with(desired("a", "h"), "source", "mock"))
+			h.close()
+			s.Ensure = []platform.Desired{d}
+			h.ran(s, func() bool { return handles(h.seen("a").PID) })
+			h.open()
+			h.ensure(d)
+			o := h.running("a", "h")
+			if o.Restarts != 0 || o.LastExit != nil {
+				t.Errorf("%d restarts, last exit %+v", o.Restarts, o.LastExit)
+			}
+			if got := starts(); len(got) != 1 {
+				t.Errorf("starts %v", got)
+			}
+			if live, err := serversOf(h.home("a")); err != nil || len(live) != 1 {
+				t.Errorf("servers %v, %v", live, err)
+			}
+			h.settled("a")
+		})
+	}
+}
+
+func TestACrashAtAnyEffectOfAReplacementChangesNothingInTheEnd(t *testing.T) {
+	for name, s := range crashes() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			h.ready(map[string]string{"libdrasi_source_mock.so": "m"})
+			old, starts := ledger(t, desired("a", "h", "TS_CHILDREN=1"))
+			h.ensure(old)
+			h.running("a", "h")
+			children := h.lines("a", "children")
+			h.close()
+			next := with(old, "source", "mock")
+			next.Hash, next.Env = "h2", append(next.Env[:0:0], next.Env...)
+			next.Env[0].Value = "h2"
+			s.Ensure = []platform.Desired{next}
+			h.ran(s, func() bool { return len(starts()) == 2 && handles(h.seen("a").PID) })
+			h.open()
+			h.ensure(next)
+			o := h.running("a", "h2")
+			if o.Restarts != 0 || o.LastExit != nil {
+				t.Errorf("%d restarts, last exit %+v", o.Restarts, o.LastExit)
+			}
+			if got := starts(); len(got) != 2 {
+				t.Errorf("starts %v", got)
+			}
+			for _, child := range children {
+				if lives(number(t, child)) {
+					t.Errorf("child %s of the replaced server still lives", child)
+				}
+			}
+			h.settled("a")
+		})
+	}
+}
+
+func TestACrashAtAnyEffectOfAnEndLeavesNothing(t *testing.T) {
+	for name, s := range crashes() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			d, starts := ledger(t, desired("a", "h", "TS_CHILDREN=1"))
+			h.ensure(d)
+			h.running("a", "h")
+			children := h.lines("a", "children")
+			h.close()
+			s.Stop, s.Remove = []platform.Ref{ref("a")}, []platform.Ref{ref("a")}
+			h.ran(s, func() bool {
+				_, err := os.Stat(h.home("a").path)
+				return errors.Is(err, os.ErrNotExist)
+			})
+			h.open()
+			until(t, "nothing is left", func() bool {
+				h.stop("a", patience)
+				err := h.d.Remove(t.Context(), ref("a"), false)
+				if _, wait := errors.AsType[*platform.WaitError](err); err != nil && !wait {
+					t.Fatal(err)
+				}
+				_, err = h.d.Inspect(t.Context(), ref("a"))
+				return errors.Is(err, platform.ErrNotFound)
+			})
+			if entries, err := os.ReadDir(layout{root: h.options.StateDir}.instances()); err != nil || len(entries) != 0 {
+				t.Errorf("left behind %v, %v", entries, err)
+			}
+			for _, child := range children {
+				if lives(number(t, child)) {
+					t.Errorf("child %s still lives", child)
+				}
+			}
+			if got := starts(); len(got) != 1 {
+				t.Errorf("starts %v", got)
+			}
+		})
+	}
+}
+
+// settled checks that nothing of what came before is left in the instance's directory.
+func (h *host) settled(uid string) {
+	h.t.Helper()
+	entries, err := os.ReadDir(h.home(uid).path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if len(names) != 5 {
+		h.t.Errorf("the instance's directory holds %v, want config, data, logs, one input and the journal", names)
+	}
+}

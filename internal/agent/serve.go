@@ -131,6 +131,6 @@ func worthAPass(update event.UpdateEvent) bool {
 		old.Annotations[v1alpha1.AnnotationPaused] != object.Annotations[v1alpha1.AnnotationPaused] {
 		return true
 	}
-	ready := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady)
-	return ready == nil || ready.Reason == v1alpha1.ReasonHostLost
+	live := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionLive)
+	return live == nil || live.Reason == v1alpha1.ReasonHostLost
 }

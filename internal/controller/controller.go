@@ -11,7 +11,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -84,7 +83,6 @@ func newManager(config *rest.Config, options Options, log logr.Logger) (ctrl.Man
 		HealthProbeBindAddress: options.HealthAddress,
 		LeaderElection:         options.LeaderElect, LeaderElectionID: "draas-controller", LeaderElectionNamespace: options.Namespace,
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 ptr.To(30 * time.Second), RenewDeadline: ptr.To(20 * time.Second), RetryPeriod: ptr.To(5 * time.Second),
 	})
 	if err != nil {
 		return nil, err

@@ -112,13 +112,24 @@ type Plugin struct {
 	Reference string
 }
 
-// Listener is a TCP listener of a component.
+// Listener is a TCP listener of a component. Drivers keep it with the run, as it is.
 type Listener struct {
 	// Component is the id of the component.
-	Component string
-	// Address is the IP address it binds.
-	Address netip.Addr
-	Port    uint16
+	Component string `json:"component,omitempty"`
+	// Name names the listener for people.
+	Name string `json:"name,omitempty"`
+	// Address is the IP address it binds. Not valid: a host name, which may stand for any.
+	Address netip.Addr `json:"address"`
+	Port    uint16     `json:"port"`
+	// Scheme and Path make a URL of it.
+	Scheme string `json:"scheme,omitempty"`
+	Path   string `json:"path,omitempty"`
+}
+
+// Overlaps says whether two listeners cannot exist beside each other on one host.
+func (l Listener) Overlaps(other Listener) bool {
+	anywhere := func(a netip.Addr) bool { return !a.IsValid() || a.IsUnspecified() }
+	return l.Port == other.Port && (l.Address.Unmap() == other.Address.Unmap() || anywhere(l.Address) || anywhere(other.Address))
 }
 
 // State of a runtime.

@@ -89,10 +89,10 @@ var _ = Describe("The write budget", Serial, func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		// Controller and agent run within this process here: their requests can be counted.
-		world.controller.stop()
-		DeferCleanup(func() { world.controller.start() })
-		writes = &counter{}
 		h = newHost()
+		DeferCleanup(func() { world.controller.start() })
+		world.controller.stop()
+		writes = &counter{}
 		lifetime, end := context.WithCancel(context.Background())
 		var parts sync.WaitGroup
 		DeferCleanup(func() {

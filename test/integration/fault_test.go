@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -96,6 +98,45 @@ var _ = Describe("Faults that users cause", func() {
 		}),
 	)
 
+	It("refuses what cannot be written into a configuration file, also in keys that it does not know", func(ctx SpecContext) {
+		h := startHost(ctx)
+		for name, value := range map[string]string{"nul": `"a\u0000b"`, "long": `"` + strings.Repeat("x", 200<<10) + `"`} {
+			instance := newInstance("fault-text-"+name, h, simple)
+			instance.Spec.Config.Sources[0].Extra["unknownToUs"] = apiextensionsv1.JSON{Raw: []byte(value)}
+			create(ctx, instance)
+			refused := await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonInvalidConfig)
+			Expect(condition(refused, "Ready").Message).To(ContainSubstring("spec.config.sources[0].unknownToUs"))
+			Expect(starts(instance.Name)).To(BeZero())
+		}
+	})
+
+	It("never takes an empty server for Ready: a wrong path of the configuration gives a healthy one", func(ctx SpecContext) {
+		// The executable loses its configuration, as one started in a wrong directory does: contract 1.4.
+		script := filepath.Join(world.dir, "forgetful")
+		Expect(os.WriteFile(script, []byte("#!/bin/sh\ncase $1 in --version) exec "+world.server+" --version;; esac\nshift 2\nexec "+world.server+" --config elsewhere/server.yaml \"$@\"\n"), 0o700)).To(Succeed())
+		h := startHost(ctx, "--drasi-server", script)
+		instance := newInstance("fault-forgetful", h, simple)
+		create(ctx, instance)
+		wrong := await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonComponentError)
+		Expect(condition(wrong, v1alpha1.ConditionLive).Status).To(Equal(metav1.ConditionTrue), "it answers, and is not what was asked for")
+	})
+
+	It("kills a server that does not stop in time, with its children, and calls it no crash", func(ctx SpecContext) {
+		h := startHost(ctx)
+		instance := newInstance("fault-stubborn", h, simple)
+		instance.Spec.TerminationGracePeriodSeconds = 1
+		instance.Spec.Env = append(instance.Spec.Env,
+			v1alpha1.EnvVar{Name: "DRASISIM_IGNORE_SIGINT", Value: ptr.To("1")}, v1alpha1.EnvVar{Name: "DRASISIM_CHILDREN", Value: ptr.To("3")})
+		create(ctx, instance)
+		running := awaitRunning(ctx, instance)
+		Expect(session(pid(running))).To(HaveLen(4), "the server and its children")
+		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Spec.State = v1alpha1.StateStopped })
+		stopped := await(ctx, instance, metav1.ConditionTrue, v1alpha1.ReasonStopped)
+		Expect(session(pid(running))).To(BeEmpty())
+		Expect(restarts(stopped)).To(BeZero())
+		Expect(stopped.Status.LastTermination).To(BeNil())
+	})
+
 	It("says that there is no such host, that it is cordoned, that it lacks the version", func(ctx SpecContext) {
 		h := startHost(ctx)
 		lost := newInstance("fault-no-host", nil, simple)
@@ -169,6 +210,7 @@ var _ = Describe("Faults that users cause", func() {
 		create(ctx, source)
 		Expect(condition(await(ctx, source, metav1.ConditionFalse, v1alpha1.ReasonPortConflict), "Ready").Message).To(ContainSubstring("ingest"))
 
+		port = taken()
 		reaction := newInstance("fault-sse-port", h, sse(port))
 		create(ctx, reaction)
 		conflict := await(ctx, reaction, metav1.ConditionFalse, v1alpha1.ReasonPortConflict)
@@ -231,6 +273,8 @@ var _ = Describe("Faults that users cause", func() {
 		Expect(condition(crashed, "Ready").Message).To(And(ContainSubstring("code 1"), ContainSubstring("the moon is in the way")))
 		Expect(crashed.Status.LastTermination.Message).To(ContainSubstring("the moon is in the way"))
 		Expect(*crashed.Status.LastTermination.ExitCode).To(Equal(int32(1)))
+		Eventually(func() string { return kubectl(ctx, "describe", "drasiinstance", instance.Name) }).
+			Should(MatchRegexp(`(?m)^\s+Warning\s+CrashLoopBackOff\s.*the moon is in the way`), "an Event tells it too")
 		Eventually(func() int32 { return restarts(fetch(ctx, instance)) }).Should(BeNumerically(">=", 4), "it is tried again")
 		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Spec.Env = i.Spec.Env[:1] })
 		awaitRunning(ctx, instance)
@@ -317,6 +361,28 @@ var _ = Describe("Faults that users cause", func() {
 		Expect(string(environment)).NotTo(ContainSubstring("DRAAS_TEST_CANARY"), "the agent's environment is not the server's")
 	})
 })
+
+// session lists the living processes of a session.
+func session(leader int) (members []int) {
+	GinkgoHelper()
+	entries, err := os.ReadDir("/proc")
+	Expect(err).NotTo(HaveOccurred())
+	for _, entry := range entries {
+		number, err := strconv.Atoi(entry.Name())
+		if err != nil || !alive(number) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "stat"))
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(data), ") ")
+		if fields := strings.Fields(rest); fields[3] == strconv.Itoa(leader) {
+			members = append(members, number)
+		}
+	}
+	return members
+}
 
 // make64K is a long value with characters that are easily lost.
 func make64K() []byte {

@@ -40,7 +40,7 @@ func kubeconfig(account string) string {
 func startController(name string, flags ...string) *part {
 	GinkgoHelper()
 	p := &part{name: name, log: filepath.Join(world.dir, name+".log"), args: append([]string{
-		"controller", "--kubeconfig", kubeconfig("draas-controller"), "--namespace", "draas-system", "--leader-elect",
+		"controller", "--kubeconfig", kubeconfig("draas-controller"), "--namespace", "draas-system",
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--log-level", "debug",
 	}, flags...)}
 	p.start()
@@ -57,7 +57,10 @@ func (p *part) start() {
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Env = append(os.Environ(), "DRAAS_TEST_CANARY=of-the-agent-not-of-servers")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	before := len(p.output())
 	Expect(p.cmd.Start()).To(Succeed())
+	// Before its first line a process may not even have its handler of signals yet.
+	Eventually(func() int { return len(p.output()) }).Should(BeNumerically(">", before), "%s says nothing", p.name)
 }
 
 // kill ends the process as a crash does.

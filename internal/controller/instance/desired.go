@@ -51,12 +51,15 @@ func desired(instance *v1alpha1.DrasiInstance, plan *drasi.Plan, hash string) pl
 	return want
 }
 
-// Listeners are the TCP listeners of a plan's components.
+// Listeners are the TCP listeners that a server has once it runs: those of components that start with it.
 func Listeners(plan *drasi.Plan) []platform.Listener {
 	var list []platform.Listener
 	for _, listener := range plan.Listeners {
-		if !listener.UDP {
-			list = append(list, platform.Listener{Component: listener.Component, Address: listener.Address, Port: listener.Port})
+		if !listener.UDP && (listener.AutoStart || listener.Component == "") {
+			list = append(list, platform.Listener{
+				Component: listener.Component, Name: listener.Name, Address: listener.Address, Port: listener.Port,
+				Scheme: listener.Scheme, Path: listener.Path,
+			})
 		}
 	}
 	return list

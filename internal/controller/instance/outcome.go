@@ -3,6 +3,7 @@ package instance
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/controller/status"
@@ -50,10 +51,22 @@ func refused(facts *status.Facts, err error) error {
 		return err
 	case classTerminal, classWait:
 		note(facts, platform.CodeOf(err), err.Error())
+		facts.RetryAfter = retryAfter(err)
 		return nil
 	case classRetryable:
 	}
 	return fmt.Errorf("drive the runtime: %w", err)
+}
+
+// refusedAgain is when a refusal is tried again without another reason: an administrator may have mended the host.
+const refusedAgain = 15 * time.Second
+
+// retryAfter says when a refusal is worth another try.
+func retryAfter(err error) time.Duration {
+	if wait, ok := errors.AsType[*platform.WaitError](err); ok && wait.After > 0 {
+		return wait.After
+	}
+	return refusedAgain
 }
 
 // note puts a refusal where the status looks for it.

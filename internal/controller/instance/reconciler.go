@@ -59,7 +59,8 @@ func New(config Config) *Reconciler {
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	instance := &v1alpha1.DrasiInstance{}
 	if err := r.Client.Get(ctx, request.NamespacedName, instance); err != nil {
-		// An object that is not in the cache may be deleted, or placed elsewhere, or not seen yet: orphans are the reaper's, never a pass's.
+		// An object that is not in the cache may be deleted, or placed elsewhere, or not seen yet: nothing is concluded from that.
+		r.writer.Forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if instance.Status.Host != r.Host || instance.Spec.Platform != r.Platform {
@@ -84,13 +85,30 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, err
 		}
 	}
+	if unasked(facts) && actErr == nil {
+		return ctrl.Result{RequeueAfter: firstAnswer}, nil
+	}
 	facts.Released = act == actionRelease || act == actionRemove && facts.Runtime == nil
 
 	result, err := r.writer.Write(ctx, instance, status.Compute(facts))
+	for _, due := range []time.Duration{facts.RetryAfter, status.Due(facts)} {
+		if due > 0 {
+			result.RequeueAfter = min(result.RequeueAfter, due)
+		}
+	}
 	if actErr != nil {
 		return result, actErr
 	}
 	return result, err
+}
+
+// firstAnswer is how long to wait at most for the prober's first answer, which wakes the loop.
+const firstAnswer = 5 * time.Second
+
+// unasked says that a server runs and that nobody has asked it yet how it is: to write now would take back what is true, for instance right
+// after the agent's own restart.
+func unasked(facts *status.Facts) bool {
+	return facts.Runtime != nil && facts.Runtime.State == platform.StateRunning && facts.Probe == nil
 }
 
 // observe collects what a pass decides on.

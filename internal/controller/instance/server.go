@@ -16,9 +16,16 @@ func (r *Reconciler) watchServer(facts *status.Facts) error {
 	if last := r.Prober.Last(observed.UID); last != nil && last.Incarnation == observed.Incarnation {
 		return nil
 	}
-	expectation, err := drasi.ReadExpectation(observed.Config, literalEnv(&facts.Instance.Spec), facts.Instance.Spec.Ports)
+	expectation, err := drasi.ReadExpectation(observed.Config, nil, nil)
 	if err != nil {
 		return fmt.Errorf("read the configuration of what runs: %w", err)
+	}
+	// Ports may hang on the environment of that time, which only the driver's own record of the run knows.
+	expectation.Listeners = nil
+	for _, l := range observed.Listeners {
+		expectation.Listeners = append(expectation.Listeners, drasi.Listener{
+			Name: l.Name, Component: l.Component, Address: l.Address, Port: l.Port, Scheme: l.Scheme, Path: l.Path, AutoStart: true,
+		})
 	}
 	r.Prober.Watch(r.Lifetime, probe.Target{
 		Ref: observed.Ref, Incarnation: observed.Incarnation, API: dialable(observed.API), Expectation: expectation,

@@ -142,7 +142,7 @@ func portsFree(demand *Demand, candidate *Candidate) (reason, words string) {
 	for _, claim := range candidate.Claims {
 		for _, held := range claim.Listeners {
 			for _, wanted := range demand.Listeners {
-				if overlap(held, wanted) {
+				if held.Overlaps(wanted) {
 					return v1alpha1.ReasonPortConflict, fmt.Sprintf("host %s: port %d of component %q is taken by component %q of DrasiInstance %s",
 						candidate.Host.Name, wanted.Port, wanted.Component, held.Component, claim.Key)
 				}
@@ -150,11 +150,6 @@ func portsFree(demand *Demand, candidate *Candidate) (reason, words string) {
 		}
 	}
 	return "", ""
-}
-
-// overlap says whether two listeners cannot exist beside each other.
-func overlap(a, b platform.Listener) bool {
-	return a.Port == b.Port && (a.Address == b.Address || a.Address.IsUnspecified() || b.Address.IsUnspecified())
 }
 
 func hasRoom(demand *Demand, candidate *Candidate) (reason, words string) {

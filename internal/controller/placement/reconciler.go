@@ -51,6 +51,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	object := &v1alpha1.DrasiInstance{}
 	if err := r.client.Get(ctx, request.NamespacedName, object); err != nil {
 		r.setWaiting(request.NamespacedName, false)
+		r.writer.Forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if wait := r.writer.Stale(object); wait > 0 {
@@ -89,7 +90,7 @@ func (r *Reconciler) release(ctx context.Context, object *v1alpha1.DrasiInstance
 	if err := r.patch(ctx, object, updated); err != nil {
 		return fmt.Errorf("remove the finalizer: %w", err)
 	}
-	r.writer.Forget(object.UID)
+	r.writer.Note(updated)
 	return nil
 }
 

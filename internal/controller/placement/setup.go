@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,7 +58,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			r.enqueue = func(key types.NamespacedName) { queue.Add(reconcile.Request{NamespacedName: key}) }
 			return nil
 		})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1, ReconciliationTimeout: passTimeout}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: 1, ReconciliationTimeout: passTimeout,
+			SkipNameValidation: ptr.To(true), // a test runs several controllers within one process, one after another
+		}).
 		Complete(reconcile.Func(func(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 			if !registration.HasSynced() {
 				return ctrl.Result{RequeueAfter: 10 * time.Millisecond}, nil

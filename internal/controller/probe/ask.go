@@ -20,11 +20,13 @@ const (
 	failuresTolerated = 3
 	// patience is how long a start may last before the server's own error lines are looked at.
 	patience = 3 * time.Second
+	// bindPatience is how long a component's listener may come later than the API: an sse reaction binds in a task of its own.
+	bindPatience = time.Second
 	// tailBytes is how much of the server's output is looked at.
 	tailBytes = 64 << 10
 )
 
-// ask asks the server once.
+// ask asks the server once. The answer is nil where nothing can be said yet.
 func (w *worker) ask(ctx context.Context) *status.Probe {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -48,6 +50,9 @@ func (w *worker) ask(ctx context.Context) *status.Probe {
 	w.failures = 0
 	answer.APIBound = true
 	answer.Assessment = drasi.Assess(w.target.Expectation, snapshot, w.messages(ctx, snapshot), answer.Bound)
+	if answer.Assessment.Problem == drasi.ProblemPortConflict && w.prober.clock.Since(w.started) < bindPatience {
+		answer.Assessment.Problem = drasi.ProblemStarting
+	}
 	return answer
 }
 
@@ -57,16 +62,15 @@ func (w *worker) unanswered(answer *status.Probe) *status.Probe {
 	w.prober.mu.Lock()
 	last := w.last
 	w.prober.mu.Unlock()
-	switch {
-	case last == nil || !last.APIBound:
-		return answer
-	case w.failures < failuresTolerated:
+	if w.failures < failuresTolerated {
 		return last
 	}
-	answer.APIBound = true
-	answer.Assessment = drasi.Assessment{
-		Components: last.Assessment.Components, Wanted: last.Assessment.Wanted,
-		Problem: drasi.ProblemComponentError, Message: "the server's API is bound but does not answer",
+	if last != nil && last.APIBound {
+		answer.APIBound = true
+		answer.Assessment = drasi.Assessment{
+			Components: last.Assessment.Components, Wanted: last.Assessment.Wanted,
+			Problem: drasi.ProblemComponentError, Message: "the server's API is bound but does not answer",
+		}
 	}
 	return answer
 }

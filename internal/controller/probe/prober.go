@@ -104,7 +104,9 @@ func (w *worker) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.publish(answer)
+		if answer != nil {
+			w.publish(answer)
+		}
 		timer.Reset(interval(w.prober.clock.Since(w.started), answer))
 	}
 }
@@ -112,7 +114,7 @@ func (w *worker) run(ctx context.Context) {
 // interval is the pause before the next question: short while a start is fresh, since that pause is what an apply waits for, long once all is well.
 func interval(age time.Duration, answer *status.Probe) time.Duration {
 	switch {
-	case answer.APIBound && answer.Assessment.Problem == drasi.ProblemNone:
+	case answer != nil && answer.APIBound && answer.Assessment.Problem == drasi.ProblemNone:
 		return 10 * time.Second
 	case age < 200*time.Millisecond:
 		return 5 * time.Millisecond

@@ -90,6 +90,8 @@ func placed(f *Facts) verdict {
 	switch {
 	case f.Placement != nil:
 		return no(f.Placement.Reason, f.Placement.Message)
+	case f.Runtime != nil && platform.CodeOf(f.Runtime.StartError) == platform.CodeVersionUnavailable:
+		return no(v1alpha1.ReasonVersionUnavailable, f.Runtime.StartError.Error())
 	case conflicts(f) != "":
 		return no(v1alpha1.ReasonPortConflict, conflicts(f))
 	case f.Host == "" && !f.wantsRunning():
@@ -159,6 +161,9 @@ func configApplied(f *Facts) verdict {
 	if f.Apply != nil {
 		return no(f.Apply.Reason, f.Apply.Message)
 	}
+	if f.Runtime != nil && platform.CodeOf(f.Runtime.StartError) == platform.CodePluginsMissing {
+		return no(v1alpha1.ReasonPluginsMissing, f.Runtime.StartError.Error())
+	}
 	if exit := f.failedStart(); exit != nil {
 		if class := drasi.ClassifyExit(exit.Stderr); class.Problem == drasi.ExitPluginsMissing {
 			return no(v1alpha1.ReasonPluginsMissing, class.Message)
@@ -171,6 +176,8 @@ func configApplied(f *Facts) verdict {
 		return unknown(v1alpha1.ReasonPending, "applied at the next start")
 	case f.alive() && f.current():
 		return yes(v1alpha1.ReasonApplied, "")
+	case f.alive() && f.Runtime.StartError != nil:
+		return unknown(v1alpha1.ReasonPending, "what runs was started with an earlier generation; the next start cannot be prepared: "+f.Runtime.StartError.Error())
 	case f.alive():
 		return unknown(v1alpha1.ReasonPending, "what runs was started with an earlier generation")
 	}
@@ -219,12 +226,25 @@ func crashed(f *Facts) verdict {
 // deadlineDefault is the default of spec.startupDeadlineSeconds.
 const deadlineDefault = 600 * time.Second
 
+// startupDeadline is how long a start may take before it is reported.
+func startupDeadline(f *Facts) time.Duration {
+	if s := f.Instance.Spec.StartupDeadlineSeconds; s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	return deadlineDefault
+}
+
+// Due says when the status will change by the mere passing of time; 0: it will not.
+func Due(f *Facts) time.Duration {
+	if !f.alive() || f.live() {
+		return 0
+	}
+	return max(0, startupDeadline(f)-f.Now.Sub(f.Runtime.StartedAt))
+}
+
 // starting explains a process whose API does not answer yet.
 func starting(f *Facts) verdict {
-	deadline := deadlineDefault
-	if s := f.Instance.Spec.StartupDeadlineSeconds; s > 0 {
-		deadline = time.Duration(s) * time.Second
-	}
+	deadline := startupDeadline(f)
 	var words string
 	if f.Probe != nil && f.Probe.Incarnation == f.Runtime.Incarnation && f.Probe.Errors != "" {
 		words = "the server's last errors: " + f.Probe.Errors

@@ -43,6 +43,9 @@ type Facts struct {
 	// Apply is why the driver did not take the generation; nil: it did or was not asked.
 	Apply *Problem
 
+	// RetryAfter is when a refusal of the driver is worth another try; 0: it refused nothing.
+	RetryAfter time.Duration
+
 	// Probe is what the running server itself tells; nil: it was not asked yet.
 	Probe *Probe
 

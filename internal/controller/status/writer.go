@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -39,11 +38,13 @@ type Writer struct {
 	owner    string
 
 	mu      sync.Mutex
-	records map[types.UID]*record
+	records map[types.NamespacedName]*record
 }
 
 // record is what is remembered of an instance's writes. It only saves requests: without it the next pass writes the same.
 type record struct {
+	// uid is that of the object: another one of the same name starts anew.
+	uid types.UID
 	// version is the resource version of our last write.
 	version uint64
 	// progressSince is when the change that is under way was first seen; zero: none is.
@@ -54,30 +55,31 @@ type record struct {
 
 // NewWriter returns a Writer that writes as the field manager owner.
 func NewWriter(c client.Client, recorder events.EventRecorder, clock clock.PassiveClock, owner string) *Writer {
-	return &Writer{client: c, recorder: recorder, clock: clock, owner: owner, records: map[types.UID]*record{}}
+	return &Writer{client: c, recorder: recorder, clock: clock, owner: owner, records: map[types.NamespacedName]*record{}}
 }
 
 // of returns the record of an instance.
-func (w *Writer) of(uid types.UID) *record {
+func (w *Writer) of(instance *v1alpha1.DrasiInstance) *record {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.records[uid] == nil {
-		w.records[uid] = &record{}
+	key := client.ObjectKeyFromObject(instance)
+	if rec := w.records[key]; rec == nil || rec.uid != instance.UID {
+		w.records[key] = &record{uid: instance.UID}
 	}
-	return w.records[uid]
+	return w.records[key]
 }
 
 // Forget drops the record of an instance that is gone.
-func (w *Writer) Forget(uid types.UID) {
+func (w *Writer) Forget(key types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.records, uid)
+	delete(w.records, key)
 }
 
 // Stale says how long to wait for a cache that does not show our own last write yet; 0: it does. Resource versions can be compared (KEP-5504).
 func (w *Writer) Stale(instance *v1alpha1.DrasiInstance) time.Duration {
 	version, err := strconv.ParseUint(instance.ResourceVersion, 10, 64)
-	if err == nil && version < w.of(instance.UID).version {
+	if err == nil && version < w.of(instance).version {
 		return staleWait
 	}
 	return 0
@@ -89,13 +91,13 @@ const Relist = 5 * time.Minute
 // Note takes over the resource version that a write of ours gave the object, for Stale.
 func (w *Writer) Note(written *v1alpha1.DrasiInstance) {
 	if version, err := strconv.ParseUint(written.ResourceVersion, 10, 64); err == nil {
-		w.of(written.UID).version = version
+		w.of(written).version = version
 	}
 }
 
 // Write brings the object's status to what was computed, and says when to look again. Passes over one object never overlap.
 func (w *Writer) Write(ctx context.Context, instance *v1alpha1.DrasiInstance, next v1alpha1.DrasiInstanceStatus) (ctrl.Result, error) {
-	rec := w.of(instance.UID)
+	rec := w.of(instance)
 	now := w.clock.Now()
 	if equality.Semantic.DeepEqual(instance.Status, next) {
 		rec.progressSince = time.Time{}
@@ -124,9 +126,6 @@ func (w *Writer) Write(ctx context.Context, instance *v1alpha1.DrasiInstance, ne
 	}
 	w.Note(updated)
 	w.announce(instance, &next)
-	if released := meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionReleased); released {
-		w.Forget(instance.UID)
-	}
 	return ctrl.Result{RequeueAfter: Relist}, nil
 }
 
@@ -149,12 +148,14 @@ func inProgress(s *v1alpha1.DrasiInstanceStatus) bool {
 	return false
 }
 
-// worse says whether a server that was reported Ready for this generation no longer is, or has ended: that is told at once.
+// worse says whether the object still claims more than is true: that a server is Ready for this generation which is not, or that one lives
+// which has ended by itself. That is told at once.
 func worse(old, next *v1alpha1.DrasiInstanceStatus) bool {
 	if old.ObservedGeneration == next.ObservedGeneration && meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionReady) {
 		return true
 	}
-	return ptr.Deref(next.Restarts, 0) != ptr.Deref(old.Restarts, 0) || !equality.Semantic.DeepEqual(old.LastTermination, next.LastTermination)
+	return meta.IsStatusConditionTrue(old.Conditions, v1alpha1.ConditionLive) && !meta.IsStatusConditionTrue(next.Conditions, v1alpha1.ConditionLive) &&
+		!equality.Semantic.DeepEqual(old.LastTermination, next.LastTermination)
 }
 
 // announce writes an Event where the summary changed.
@@ -172,10 +173,7 @@ func (w *Writer) announce(instance *v1alpha1.DrasiInstance, next *v1alpha1.Drasi
 	if note == "" {
 		note = fmt.Sprintf("Ready is %s", after.Status)
 	}
-	if len(note) > maxEventNote {
-		note = note[:maxEventNote]
-	}
-	w.recorder.Eventf(instance, nil, kind, after.Reason, "Reconcile", "%s", note)
+	w.recorder.Eventf(instance, nil, kind, after.Reason, "Reconcile", "%s", bounded(note, maxEventNote))
 }
 
 // maxEventNote is the API's bound of an Event's note, in bytes.

@@ -64,8 +64,11 @@ func newInput(desired *platform.Desired) (*input, sealed) {
 	return in, file
 }
 
+// validate refuses an input that can be none of ours. No input is fine.
 func (in *input) validate(lastSeq uint64) error {
 	switch {
+	case in == nil:
+		return nil
 	case in.Seq == 0 || in.Seq > lastSeq:
 		return fmt.Errorf("an input has number %d of %d", in.Seq, lastSeq)
 	case in.Hash == "":

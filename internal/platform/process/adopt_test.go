@@ -3,6 +3,7 @@
 package process
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -257,7 +258,7 @@ func TestAJournalThatCannotBeUnderstoodTouchesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			spoiled := spoil(text)
-			if string(spoiled) == string(text) {
+			if bytes.Equal(spoiled, text) {
 				t.Fatal("the journal was not spoiled")
 			}
 			if err := os.WriteFile(h.home("a").journal(), spoiled, 0o600); err != nil {
@@ -268,7 +269,7 @@ func TestAJournalThatCannotBeUnderstoodTouchesNothing(t *testing.T) {
 			if !lives(o.PID) || len(h.lines("a", "starts")) != 1 {
 				t.Error("the server was touched")
 			}
-			if after, err := os.ReadFile(h.home("a").journal()); err != nil || string(after) != string(spoiled) {
+			if after, err := os.ReadFile(h.home("a").journal()); err != nil || !bytes.Equal(after, spoiled) {
 				t.Errorf("the journal was touched: %v", err)
 			}
 			if again := h.running("other", "h"); again.PID != other.PID {

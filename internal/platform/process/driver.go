@@ -112,7 +112,7 @@ func (d *Driver) open() error {
 			continue
 		}
 		u := newUnit(d, entry.Name())
-		if _, err := u.home.inspect(); errors.Is(err, errForeign) {
+		if err := u.home.inspect(); errors.Is(err, errForeign) {
 			d.log.Info("this is left alone: it was not made by this driver", "path", u.home.path)
 			continue
 		}

@@ -135,7 +135,7 @@ func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
 
 // checkHome refuses a place that something else has.
 func (u *unit) checkHome() error {
-	_, err := u.home.inspect()
+	err := u.home.inspect()
 	if errors.Is(err, errForeign) {
 		return &platform.TerminalError{Code: platform.CodeForeign, Message: fmt.Sprintf("%s: %v", u.home.path, err)}
 	}

@@ -131,18 +131,19 @@ func (r *record) validate(uid string) error {
 		return errors.New("it says that something shall run, but not what")
 	case r.Restarts < 0 || r.Failures < 0:
 		return errors.New("a count is negative")
-	case r.Run != nil && (r.Run.PID <= 1 || r.Run.StartTime == 0 || r.Run.Incarnation == "" || r.Run.Port == 0):
-		return errors.New("its run names no process of ours")
 	case r.Run != nil && r.Current == nil:
 		return errors.New("something runs, but it does not say what")
 	}
-	for _, in := range []*input{r.Current, r.Next} {
-		if in == nil {
-			continue
-		}
-		if err := in.validate(r.LastSeq); err != nil {
-			return err
-		}
+	return errors.Join(r.Run.validate(), r.Current.validate(r.LastSeq), r.Next.validate(r.LastSeq))
+}
+
+// validate refuses a run that can be none of ours. No run is fine.
+func (r *run) validate() error {
+	if r == nil {
+		return nil
+	}
+	if r.PID <= 1 || r.StartTime == 0 || r.Incarnation == "" || r.Port == 0 {
+		return errors.New("its run names no process of ours")
 	}
 	return nil
 }

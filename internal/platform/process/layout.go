@@ -61,33 +61,33 @@ func (h home) input(seq uint64) string {
 // errForeign says that something that is not ours is where the directory of an instance would be.
 var errForeign = errors.New("what is there was not made by this driver")
 
-// inspect tells whether there is a directory of an instance. The error is errForeign where something else has its name.
-func (h home) inspect() (bool, error) {
+// inspect returns errForeign where something that is not ours has the name of the instance's directory.
+func (h home) inspect() error {
 	found, err := os.Lstat(h.path)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	if !found.IsDir() {
-		return false, errForeign
+		return errForeign
 	}
 	entries, err := os.ReadDir(h.path)
 	if err != nil {
-		return false, err
+		return err
 	}
 	own := true
 	for _, entry := range entries {
 		if entry.Name() == filepath.Base(h.journal()) {
-			return true, nil
+			return nil
 		}
 		own = own && ownName.MatchString(entry.Name())
 	}
 	if !own {
-		return false, errForeign
+		return errForeign
 	}
-	return true, nil
+	return nil
 }
 
 // ownName is what there can be in the directory of an instance before its first journal, or after a removal that did not end.
@@ -148,16 +148,19 @@ func (l layout) claim() (*os.File, error) {
 }
 
 // lockPatience is how long a lock may still be held by a process that a dead agent had just made, and that has not executed anything yet.
-const lockPatience = 300 * time.Millisecond
+const (
+	lockPatience = 300 * time.Millisecond
+	lockInterval = 5 * time.Millisecond
+)
 
 // lock locks a file for as long as it is open.
 func lock(file *os.File) error {
-	for limit := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(limit) {
-			return err
-		}
-	}
+	var err error
+	poll(lockPatience, lockInterval, func() bool {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		return !errors.Is(err, unix.EWOULDBLOCK)
+	})
+	return err
 }
 
 // unlock gives the lock up, also where a process that is just being made shares the file.
@@ -188,8 +191,17 @@ type writer struct {
 	hooks *Hooks
 }
 
-// write replaces the file at path.
+// write replaces the file at path, durably.
 func (w writer) write(point Point, path string, text []byte, mode os.FileMode) error {
+	return w.replace(point, path, text, mode, func(file *os.File) error { return w.hooks.around(PointSync, file.Sync) })
+}
+
+// writeFresh replaces the file at path. It is for what is written anew before every start: a crash of the host makes it worthless.
+func (w writer) writeFresh(point Point, path string, text []byte, mode os.FileMode) error {
+	return w.replace(point, path, text, mode, func(*os.File) error { return nil })
+}
+
+func (w writer) replace(point Point, path string, text []byte, mode os.FileMode, sync func(*os.File) error) error {
 	temporary := path + ".tmp"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -203,7 +215,7 @@ func (w writer) write(point Point, path string, text []byte, mode os.FileMode) e
 		return err
 	})
 	if err == nil {
-		err = w.hooks.around(PointSync, file.Sync)
+		err = sync(file)
 	}
 	if closed := file.Close(); err == nil {
 		err = closed

@@ -191,10 +191,13 @@ const patience = 30 * time.Second
 // until waits for what shall come true.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(patience); !f(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
+	came := false
+	poll(patience, 2*time.Millisecond, func() bool {
+		came = f()
+		return came
+	})
+	if !came {
+		t.Fatalf("not within %s: %s", patience, what)
 	}
 }
 

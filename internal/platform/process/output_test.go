@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,7 @@ func TestTailShowsThePresentRunOnly(t *testing.T) {
 	if got := tail(100); got != "second\n" {
 		t.Errorf("tail of the last run %q", got)
 	}
-	if _, err := h.d.Tail(t.Context(), ref("b"), 4); err != platform.ErrNotFound {
+	if _, err := h.d.Tail(t.Context(), ref("b"), 4); !errors.Is(err, platform.ErrNotFound) {
 		t.Errorf("tail of nothing: %v", err)
 	}
 }

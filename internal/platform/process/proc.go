@@ -165,21 +165,43 @@ func wait(fd uintptr) (found ending, isChild bool) {
 
 // ask asks the kernel for the exit code of a process that is not a child. Kernels before 6.15 do not know it.
 func ask(fd uintptr) ending {
-	for limit := time.Now().Add(adoptedWait); ; {
+	var found ending
+	poll(adoptedWait, time.Millisecond, func() bool {
 		info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 		if err := unix.IoctlPidfdInfo(int(fd), &info); err != nil {
-			return ending{}
+			return true
 		}
-		if info.Mask&unix.PIDFD_INFO_EXIT != 0 {
-			status := unix.WaitStatus(info.Exit_code)
-			if status.Signaled() {
-				return ending{known: true, signal: int32(status.Signal())}
+		if info.Mask&unix.PIDFD_INFO_EXIT == 0 {
+			return false
+		}
+		found = ending{known: true}
+		if status := unix.WaitStatus(info.Exit_code); status.Signaled() {
+			found.signal = int32(status.Signal())
+		} else {
+			found.code = int32(status.ExitStatus())
+		}
+		return true
+	})
+	return found
+}
+
+// poll asks until the answer is true, at most for the limit.
+func poll(limit, interval time.Duration, f func() bool) {
+	if f() {
+		return
+	}
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-deadline.C:
+			return
+		case <-tick.C:
+			if f() {
+				return
 			}
-			return ending{known: true, code: int32(status.ExitStatus())}
 		}
-		if time.Now().After(limit) {
-			return ending{}
-		}
-		time.Sleep(time.Millisecond)
 	}
 }

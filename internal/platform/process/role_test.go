@@ -71,15 +71,13 @@ func (s *script) play() error {
 		}
 	}
 	for _, ref := range s.Remove {
-		for {
-			err := d.Remove(ctx, ref, false)
-			if _, wait := errors.AsType[*platform.WaitError](err); !wait {
-				return err
-			}
-			time.Sleep(time.Millisecond)
-		}
+		poll(patience, time.Millisecond, func() bool {
+			err = d.Remove(ctx, ref, false)
+			_, wait := errors.AsType[*platform.WaitError](err)
+			return !wait
+		})
 	}
-	return nil
+	return err
 }
 
 // hooks has the agent die as kill -9 would have it.

@@ -126,11 +126,12 @@ func ours(pid int, h home) (server, launcher bool, err error) {
 	if err != nil {
 		return false, false, goneOr(err)
 	}
-	args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
 	if now.session != pid {
 		return false, false, nil
 	}
-	if isLauncher(args, h) {
+	args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	// A process that is ending, or is just being executed, has no arguments: it may be either.
+	if len(line) == 0 || isLauncher(args, h) {
 		return false, true, nil
 	}
 	for _, arg := range args {

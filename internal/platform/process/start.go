@@ -115,8 +115,8 @@ func (u *unit) launch() error {
 
 // furnish puts everything in place that the server and the launcher will read.
 func (u *unit) furnish(in *input, executable, incarnation string) error {
-	if err := u.makeHome(); err != nil {
-		return err
+	if err := u.d.hooks.around(PointMkdir, u.home.make); err != nil {
+		return fmt.Errorf("make the directories of the instance: %w", err)
 	}
 	if err := u.home.makeFolders(in.Folders); err != nil {
 		return fmt.Errorf("make the folders of the instance: %w", err)
@@ -129,12 +129,12 @@ func (u *unit) furnish(in *input, executable, incarnation string) error {
 	if err := os.Remove(u.home.dotenv()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	if err := u.d.files.write(PointConfig, u.home.config(), file.Config, 0o600); err != nil {
+	if err := u.d.files.writeFresh(PointConfig, u.home.config(), file.Config, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	text, err := json.Marshal(u.spec(in, executable, incarnation, file.Env))
 	if err == nil {
-		err = u.d.files.write(PointSpec, u.home.spec(), text, 0o400)
+		err = u.d.files.writeFresh(PointSpec, u.home.spec(), text, 0o400)
 	}
 	if err != nil {
 		return fmt.Errorf("write the launch specification: %w", err)

@@ -76,8 +76,8 @@ func (u *unit) poke() {
 
 // loop is the goroutine.
 func (u *unit) loop() {
-	cancel := func() {}
-	defer func() { cancel() }()
+	var next alarm
+	defer next.clear()
 	for {
 		select {
 		case <-u.d.done:
@@ -86,18 +86,30 @@ func (u *unit) loop() {
 			return
 		case <-u.wake:
 		}
-		cancel()
-		cancel = func() {}
+		next.clear()
 		began := u.d.clock.Now()
 		pause, again := u.pass()
 		if !again {
 			continue
 		}
+		// What is due is due counted from when the pass looked at the clock.
 		if pause -= u.d.clock.Now().Sub(began); pause <= 0 {
 			u.poke()
 			continue
 		}
-		cancel = u.d.clock.AfterFunc(pause, u.poke)
+		next.cancel = u.d.clock.AfterFunc(pause, u.poke)
+	}
+}
+
+// alarm is a call that will come; the zero value is none.
+type alarm struct {
+	cancel func()
+}
+
+func (a *alarm) clear() {
+	if a.cancel != nil {
+		a.cancel()
+		a.cancel = nil
 	}
 }
 

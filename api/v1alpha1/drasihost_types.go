@@ -66,7 +66,7 @@ type HostPlatform struct {
 // DrasiHostStatus is what the host's agent says of its host.
 // +kubebuilder:validation:MinProperties=1
 type DrasiHostStatus struct {
-	// conditions: Ready says whether the agent can serve instances.
+	// conditions tell whether the agent can serve instances: see Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -165,7 +165,7 @@ type DrasiInstanceSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Endpoint",type=string,priority=10,JSONPath=`.status.endpoints[?(@.name=="api")].url`
 // +kubebuilder:printcolumn:name="Version",type=string,priority=10,JSONPath=`.spec.version`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52",message="metadata.name must have at most 52 characters",fieldPath=".metadata"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec.config.id) ? self.spec.config.id : self.metadata.name) == (has(oldSelf.spec.config.id) ? oldSelf.spec.config.id : oldSelf.metadata.name)",message="spec.config.id must not be changed: the server's data hangs on it; delete the instance and create it anew",fieldPath=".spec.config.id"
 type DrasiInstance struct {
 	metav1.TypeMeta `json:",inline"`

@@ -128,7 +128,7 @@ type Runtime struct {
 // DrasiInstanceStatus is what is observed of the server. It can be rebuilt from the world but for host, the placement.
 // +kubebuilder:validation:MinProperties=1
 type DrasiInstanceStatus struct {
-	// conditions: Ready is the summary of Placed, ConfigValid, ConfigApplied, Live and ComponentsReady.
+	// conditions tell how the instance is: Ready is the summary of Placed, ConfigValid, ConfigApplied, Live and ComponentsReady.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

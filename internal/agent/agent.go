@@ -40,7 +40,7 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 	if err != nil {
 		return fmt.Errorf("open the platform Process: %w", err)
 	}
-	defer func() { err = errors.Join(err, closeDriver(driver, options.StopServersOnExit, log)) }()
+	defer func() { err = errors.Join(err, closeDriver(context.WithoutCancel(ctx), driver, options.StopServersOnExit, log)) }()
 
 	host := &hostAgent{
 		options: options, log: log, waker: &waker{}, clock: clock.RealClock{},
@@ -51,10 +51,10 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 }
 
 // closeDriver ends supervision, and the servers too where that was asked for.
-func closeDriver(driver *process.Driver, stopServers bool, log logr.Logger) error {
+func closeDriver(ctx context.Context, driver *process.Driver, stopServers bool, log logr.Logger) error {
 	var stopped error
 	if stopServers {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*stopAllGrace)
+		ctx, cancel := context.WithTimeout(ctx, 2*stopAllGrace)
 		defer cancel()
 		log.Info("Stopping all servers, as --stop-servers-on-exit asks")
 		stopped = driver.StopAll(ctx, stopAllGrace)

@@ -121,13 +121,13 @@ func (r *registrar) offer(ctx context.Context, name v1alpha1.Platform) v1alpha1.
 	if r.options.Capacity > 0 {
 		offer.Capacity = ptr.To(r.options.Capacity)
 	}
-	print, err := r.drivers[name].Fingerprint(ctx)
+	found, err := r.drivers[name].Fingerprint(ctx)
 	if err != nil {
 		offer.Health, offer.Message = v1alpha1.PlatformUnhealthy, err.Error()
 		return offer
 	}
-	offer.Health = v1alpha1.PlatformHealth(print.Health)
-	offer.Versions = print.Versions[:min(len(print.Versions), maxVersions)]
-	offer.Message = print.Message
+	offer.Health = v1alpha1.PlatformHealth(found.Health)
+	offer.Versions = found.Versions[:min(len(found.Versions), maxVersions)]
+	offer.Message = found.Message
 	return offer
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // whole is the field that the API server names for a rule on the whole object.
-const whole = "<nil>"
+const whole = "metadata"
 
 // rules are the CEL rules about new objects: what they refuse, and what they must not refuse.
 var rules = []struct {

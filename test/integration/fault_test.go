@@ -355,7 +355,7 @@ var _ = Describe("Faults that users cause", func() {
 		}).Should(Succeed())
 		latest := fetch(ctx, instance)
 		Expect(loaded(ctx, latest, instance.Name)).To(ContainElement("id: with # \"all\"\nof it 😀"))
-		environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid(latest)), "environ"))
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid(latest)))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(environment)).To(ContainSubstring("LONG=" + string(make64K())))
 		Expect(string(environment)).NotTo(ContainSubstring("DRAAS_TEST_CANARY"), "the agent's environment is not the server's")
@@ -372,7 +372,7 @@ func session(leader int) (members []int) {
 		if err != nil || !alive(number) {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "stat"))
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", number))
 		if err != nil {
 			continue
 		}

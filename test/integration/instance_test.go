@@ -207,11 +207,11 @@ func ask(ctx context.Context, instance *v1alpha1.DrasiInstance, path string, int
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint(instance, "api")+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint(instance, "api")+path, http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
 	reply, err := http.DefaultClient.Do(request)
 	Expect(err).NotTo(HaveOccurred())
-	defer reply.Body.Close()
+	defer func() { Expect(reply.Body.Close()).To(Succeed()) }()
 	Expect(reply.StatusCode).To(Equal(http.StatusOK), path)
 	Expect(json.NewDecoder(reply.Body).Decode(into)).To(Succeed())
 }

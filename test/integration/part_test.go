@@ -52,7 +52,7 @@ func (p *part) start() {
 	GinkgoHelper()
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	Expect(err).NotTo(HaveOccurred())
-	defer log.Close()
+	defer func() { Expect(log.Close()).To(Succeed()) }()
 	p.cmd = exec.Command(world.manager, p.args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Env = append(os.Environ(), "DRAAS_TEST_CANARY=of-the-agent-not-of-servers")

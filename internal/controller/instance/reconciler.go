@@ -4,6 +4,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,6 +70,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if wait := r.writer.Stale(instance); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
+	return r.pass(ctx, instance)
+}
+
+// pass observes, decides, acts, and writes the status once.
+func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance) (ctrl.Result, error) {
 	facts, err := r.observe(ctx, instance)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -85,19 +91,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, err
 		}
 	}
-	if unasked(facts) && actErr == nil {
+	facts.Released = act == actionRelease || act == actionRemove && facts.Runtime == nil
+	if actErr == nil && unasked(facts) {
 		return ctrl.Result{RequeueAfter: firstAnswer}, nil
 	}
-	facts.Released = act == actionRelease || act == actionRemove && facts.Runtime == nil
+	result, err := r.report(ctx, facts)
+	if err := errors.Join(actErr, err); err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, nil
+}
 
-	result, err := r.writer.Write(ctx, instance, status.Compute(facts))
+// report writes the status, and says when to look again.
+func (r *Reconciler) report(ctx context.Context, facts *status.Facts) (ctrl.Result, error) {
+	result, err := r.writer.Write(ctx, facts.Instance, status.Compute(facts))
 	for _, due := range []time.Duration{facts.RetryAfter, status.Due(facts)} {
 		if due > 0 {
 			result.RequeueAfter = min(result.RequeueAfter, due)
 		}
-	}
-	if actErr != nil {
-		return result, actErr
 	}
 	return result, err
 }

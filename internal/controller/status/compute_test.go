@@ -68,6 +68,7 @@ func deleted(f *Facts)  { at := metav1.NewTime(now); f.Instance.DeletionTimestam
 func invalid(f *Facts) {
 	f.Plan.Findings, f.WantedHash = []drasi.Finding{{Field: "spec.config.sources[0].id", Message: "is wrong"}}, ""
 }
+
 func clash(f *Facts) {
 	f.Plan.Findings, f.WantedHash = []drasi.Finding{{Field: "spec.config.sources[1].port", Message: "is taken", Conflict: true}}, ""
 }

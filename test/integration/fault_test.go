@@ -342,7 +342,7 @@ var _ = Describe("Faults that users cause", func() {
 		Consistently(func() metav1.ConditionStatus { return condition(fetch(ctx, instance), "Ready").Status }, "1500ms").Should(Equal(metav1.ConditionFalse))
 	})
 
-	It("does what it can with a configuration that has strings of every kind", func(ctx SpecContext) {
+	It("passes on strings of every kind as they were written", func(ctx SpecContext) {
 		h := startHost(ctx)
 		text := "quotes \" ' colon: # hash\nnew line\u0085next \u2028 ${NOT_A_REFERENCE} in text 😀 \\ end"
 		instance := newInstance("fault-strings", h, simple)

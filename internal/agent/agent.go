@@ -40,7 +40,9 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 	if err != nil {
 		return fmt.Errorf("open the platform Process: %w", err)
 	}
-	defer func() { err = errors.Join(err, closeDriver(context.WithoutCancel(ctx), driver, options.StopServersOnExit, log)) }()
+	defer func() {
+		err = errors.Join(err, closeDriver(context.WithoutCancel(ctx), driver, options.StopServersOnExit, log))
+	}()
 
 	host := &hostAgent{
 		options: options, log: log, waker: &waker{}, clock: clock.RealClock{},

@@ -73,8 +73,8 @@ func (u *unit) resume(read *record) error {
 	}
 	server, launcher, err := ours(found.PID, u.home)
 	switch {
-	case found.dead():
-		// What was read of it meanwhile says nothing.
+	case errors.Is(err, errGone) || found.dead():
+		// It is ending, some of its threads perhaps later than the first: what was read of it meanwhile says nothing.
 		server = false
 	case err != nil:
 		found.close()

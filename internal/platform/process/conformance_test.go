@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/draas-io/draas/internal/platform"
 	"github.com/draas-io/draas/internal/platform/conformance"
@@ -40,7 +41,7 @@ func newWorld(t *testing.T) conformance.World {
 		},
 		Kill:         func(d platform.Driver) { _ = d.(*Driver).Close() },
 		Desired:      func(ref platform.Ref, variant string) platform.Desired { return w.desired(ref, variant) },
-		Live:         func(uid string) ([]int, error) { return serversOf(w.home(uid)) },
+		Live:         w.live,
 		Traces:       w.traces,
 		Kept:         w.kept,
 		Starts:       w.starts,
@@ -107,25 +108,33 @@ func (w *world) kept(uid string) ([]string, error) {
 	return filepath.Glob(filepath.Join(layout{root: w.options.StateDir}.retained(), uid+"-*"))
 }
 
-// starts counts the servers that have written themselves down, and those that live and have not come to it yet.
-func (w *world) starts(uid string) (int, error) {
-	live, err := serversOf(w.home(uid))
+// live returns the living servers, once each of them has written itself down: only then it counts as a start.
+func (w *world) live(uid string) ([]int, error) {
+	found, err := serversOf(w.home(uid))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(w.ledgers, uid))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, err
-	}
-	count := len(live)
-	for line := range strings.Lines(string(text)) {
-		pid, _, _ := strings.Cut(line, " ")
-		if !slices.ContainsFunc(live, func(other int) bool { return strconv.Itoa(other) == pid }) {
-			count++
-		}
-	}
-	return count, nil
+	return slices.DeleteFunc(found, func(pid int) bool {
+		poll(patience, time.Millisecond, func() bool { return !lives(pid) || slices.Contains(w.noted(uid), pid) })
+		return !lives(pid)
+	}), nil
 }
+
+// noted are the servers that have written themselves down.
+func (w *world) noted(uid string) []int {
+	text, err := os.ReadFile(filepath.Join(w.ledgers, uid))
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for line := range strings.Lines(string(text)) {
+		first, _, _ := strings.Cut(line, " ")
+		pids = append(pids, number(w.t, first))
+	}
+	return pids
+}
+
+func (w *world) starts(uid string) (int, error) { return len(w.noted(uid)), nil }
 
 func (w *world) crash(uid string) error {
 	live, err := serversOf(w.home(uid))

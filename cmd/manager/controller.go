@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/draas-io/draas/internal/controller"
@@ -38,9 +36,6 @@ Several may run for fail-over: --leader-elect lets one of them work. One that lo
 	flags := command.Flags()
 	flags.StringVar(&options.Namespace, "namespace", "draas-system", "namespace of the controller's own Lease")
 	flags.BoolVar(&options.LeaderElect, "leader-elect", false, "work only while holding the Lease, for several controllers beside each other")
-	flags.DurationVar(&options.HostLostAfter, "host-lost-after", host.LostAfter, "how long a host's Lease may stay unchanged before its instances are reported as HostLost; at least "+minHostLost.String())
+	flags.DurationVar(&options.HostLostAfter, "host-lost-after", host.LostAfter, "how long a host's Lease may stay unchanged before its instances are reported as HostLost; at least "+host.LeastLostAfter.String())
 	return command
 }
-
-// minHostLost is the least sensible value: a heartbeat comes every 10 s.
-const minHostLost = 2 * time.Second

@@ -44,8 +44,12 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 		err = errors.Join(err, closeDriver(context.WithoutCancel(ctx), driver, options.StopServersOnExit, log))
 	}()
 
+	id, err := identity(options.StateDir)
+	if err != nil {
+		return err
+	}
 	host := &hostAgent{
-		options: options, log: log, waker: &waker{}, clock: clock.RealClock{},
+		options: options, log: log, holder: options.Host + "/" + id, waker: &waker{}, clock: clock.RealClock{},
 		drivers: map[v1alpha1.Platform]platform.Driver{v1alpha1.PlatformProcess: driver},
 	}
 	driver.Notify(host.waker.wake)
@@ -69,6 +73,7 @@ type hostAgent struct {
 	options *Options
 	log     logr.Logger
 	clock   clock.WithTicker
+	holder  string
 	waker   *waker
 	drivers map[v1alpha1.Platform]platform.Driver
 }

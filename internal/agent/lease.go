@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,19 +26,28 @@ const (
 	leaseSeconds = 40
 )
 
+// errServedElsewhere says that another machine's agent has this host's name.
+var errServedElsewhere = errors.New("another agent serves a host of this name")
+
 // heartbeat renews the host's Lease, as a Runnable of the manager.
 type heartbeat struct {
 	client client.Client
 	clock  clock.WithTicker
 	host   string
+	// holder is what the Lease says of who holds it: the host's name and this machine's identity.
+	holder string
 }
 
-// Start renews the Lease until ctx ends.
+// Start renews the Lease until ctx ends, or until another machine's agent is found to hold it.
 func (h *heartbeat) Start(ctx context.Context) error {
 	ticker := h.clock.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
 	for {
-		if err := h.beat(ctx); err != nil && ctx.Err() == nil {
+		err := h.beat(ctx)
+		if errors.Is(err, errServedElsewhere) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
 			logf.FromContext(ctx).Error(err, "Renewing the host's Lease failed", "host", h.host)
 		}
 		select {
@@ -48,20 +58,75 @@ func (h *heartbeat) Start(ctx context.Context) error {
 	}
 }
 
-// beat renews the Lease once, or creates it.
+// acquire makes sure that no other machine's agent serves a host of this name before anything is done for it: at most one server of an instance
+// may run. A Lease of another holder is taken over once it has stood still for as long as the controller waits for it.
+func (h *heartbeat) acquire(ctx context.Context) error {
+	began, version := h.clock.Now(), ""
+	ticker := h.clock.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		lease, err := h.get(ctx)
+		switch {
+		case err != nil:
+			return err
+		case lease == nil || h.mine(lease) || h.clock.Since(began) > leaseSeconds*time.Second:
+			return h.renew(ctx, lease)
+		case version != "" && lease.ResourceVersion != version:
+			return fmt.Errorf("%w: Lease %s/%s is held by %q; give this machine another --host", errServedElsewhere, lease.Namespace, lease.Name, *lease.Spec.HolderIdentity)
+		}
+		version = lease.ResourceVersion
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C():
+		}
+	}
+}
+
+// beat renews the Lease once.
 func (h *heartbeat) beat(ctx context.Context) error {
+	lease, err := h.get(ctx)
+	if err != nil {
+		return err
+	}
+	if lease != nil && !h.mine(lease) {
+		return fmt.Errorf("%w: Lease %s/%s was taken over by %q", errServedElsewhere, lease.Namespace, lease.Name, *lease.Spec.HolderIdentity)
+	}
+	return h.renew(ctx, lease)
+}
+
+// mine says whether this machine's agent holds a Lease, or nobody does.
+func (h *heartbeat) mine(lease *coordinationv1.Lease) bool {
+	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
+	return holder == "" || holder == h.holder
+}
+
+// get reads the Lease; nil: there is none.
+func (h *heartbeat) get(ctx context.Context) (*coordinationv1.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, heartbeatEvery)
 	defer cancel()
 	lease := &coordinationv1.Lease{}
-	key := client.ObjectKey{Namespace: v1alpha1.NamespaceAgents, Name: h.host}
-	err := h.client.Get(ctx, key, lease)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("get the Lease: %w", err)
+	err := h.client.Get(ctx, client.ObjectKey{Namespace: v1alpha1.NamespaceAgents, Name: h.host}, lease)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // no Lease is no error here
 	}
-	missing := err != nil
+	if err != nil {
+		return nil, fmt.Errorf("get the Lease: %w", err)
+	}
+	return lease, nil
+}
+
+// renew renews the Lease, or creates it.
+func (h *heartbeat) renew(ctx context.Context, lease *coordinationv1.Lease) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatEvery)
+	defer cancel()
+	missing := lease == nil
+	if missing {
+		lease = &coordinationv1.Lease{}
+		lease.Namespace, lease.Name = v1alpha1.NamespaceAgents, h.host
+	}
 	now := metav1.NewMicroTime(h.clock.Now())
-	lease.Namespace, lease.Name = key.Namespace, key.Name
-	lease.Spec.HolderIdentity = ptr.To(h.host)
+	lease.Spec.HolderIdentity = ptr.To(h.holder)
 	lease.Spec.LeaseDurationSeconds = ptr.To(int32(leaseSeconds))
 	lease.Spec.RenewTime = &now
 	if missing {

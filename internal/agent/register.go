@@ -19,7 +19,7 @@ import (
 	"github.com/draas-io/draas/internal/platform"
 )
 
-// +kubebuilder:rbac:groups=draas.io,resources=drasihosts,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=draas.io,resources=drasihosts,verbs=get;create
 // +kubebuilder:rbac:groups=draas.io,resources=drasihosts/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
 
@@ -127,7 +127,7 @@ func (r *registrar) offer(ctx context.Context, name v1alpha1.Platform) v1alpha1.
 		return offer
 	}
 	offer.Health = v1alpha1.PlatformHealth(found.Health)
-	offer.Versions = found.Versions[:min(len(found.Versions), maxVersions)]
+	offer.Versions = found.Versions[max(0, len(found.Versions)-maxVersions):] // the newest
 	offer.Message = found.Message
 	return offer
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/controller/instance"
 	"github.com/draas-io/draas/internal/controller/probe"
+	"github.com/draas-io/draas/internal/controller/status"
 )
 
 // The agent's rights beside registration and Lease.
@@ -33,7 +34,6 @@ import (
 // +kubebuilder:rbac:groups=draas.io,resources=drasiinstances,verbs=get;list;watch
 // +kubebuilder:rbac:groups=draas.io,resources=drasiinstances/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 const (
 	// workers is how many instances are reconciled at a time. A pass waits for nothing but the API server and the disk.
@@ -54,6 +54,13 @@ func (a *hostAgent) serve(ctx context.Context, connect Connect) error {
 	}
 	lifetime, cancel := context.WithCancel(ctx)
 	defer cancel()
+	beats := &heartbeat{client: manager.GetClient(), clock: a.clock, host: a.options.Host, holder: a.holder}
+	if err := beats.acquire(ctx); err != nil {
+		return fmt.Errorf("acquire the host's Lease: %w", err)
+	}
+	if err := manager.Add(beats); err != nil {
+		return fmt.Errorf("add the heartbeat: %w", err)
+	}
 	if err := a.register(lifetime, manager); err != nil {
 		return err
 	}
@@ -95,9 +102,6 @@ func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
 	if err := manager.AddReadyzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
-	if err := manager.Add(&heartbeat{client: manager.GetClient(), clock: a.clock, host: a.options.Host}); err != nil {
-		return fmt.Errorf("add the heartbeat: %w", err)
-	}
 	if err := manager.Add(&registrar{client: manager.GetClient(), clock: a.clock, options: a.options, drivers: a.drivers}); err != nil {
 		return fmt.Errorf("add the registration: %w", err)
 	}
@@ -113,7 +117,7 @@ func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
 		For(&v1alpha1.DrasiInstance{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: worthAPass})).
 		WatchesRawSource(a.waker.source()).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: workers, ReconciliationTimeout: passTimeout,
+			MaxConcurrentReconciles: workers, ReconciliationTimeout: passTimeout, RateLimiter: status.RateLimiter(),
 			SkipNameValidation: ptr.To(true), // managers are rebuilt within one process
 		}).
 		Complete(reconciler)
@@ -123,12 +127,18 @@ func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
 	return nil
 }
 
+// paused says whether the annotation is there, with whatever value.
+func paused(instance *v1alpha1.DrasiInstance) bool {
+	_, there := instance.Annotations[v1alpha1.AnnotationPaused]
+	return there
+}
+
 // worthAPass says whether an update of an object can change what is to be done: our own writes of its status cannot, but the controller's word
 // that the host is lost must be taken back.
 func worthAPass(update event.UpdateEvent) bool {
 	old, object := update.ObjectOld.(*v1alpha1.DrasiInstance), update.ObjectNew.(*v1alpha1.DrasiInstance)
 	if old.Generation != object.Generation || old.UID != object.UID || !old.DeletionTimestamp.Equal(object.DeletionTimestamp) ||
-		old.Annotations[v1alpha1.AnnotationPaused] != object.Annotations[v1alpha1.AnnotationPaused] {
+		paused(old) != paused(object) {
 		return true
 	}
 	live := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionLive)

@@ -37,8 +37,8 @@ type Options struct {
 
 // Validate says what is wrong with the options, naming the flag.
 func (o *Options) Validate() error {
-	if o.HostLostAfter < 2*time.Second {
-		return fmt.Errorf("--host-lost-after: %v is less than 2s", o.HostLostAfter)
+	if o.HostLostAfter < host.LeastLostAfter {
+		return fmt.Errorf("--host-lost-after: %v is less than %v", o.HostLostAfter, host.LeastLostAfter)
 	}
 	if o.LeaderElect && o.Namespace == "" {
 		return fmt.Errorf("--namespace must not be empty beside --leader-elect")

@@ -156,6 +156,17 @@ var _ = Describe("Outages", func() {
 		h.ready(ctx)
 	})
 
+	It("lets only one machine's agent serve a host of one name", func(ctx SpecContext) {
+		h := startHost(ctx)
+		all := fleet(ctx, h, "outage-twin", 1)
+		twin := newHost("--host", h.name) // another machine: a state directory of its own
+		twin.start()
+		Eventually(twin.output).Should(ContainSubstring("another agent serves a host of this name"))
+		Expect(twin.directories()).To(BeEmpty())
+		Expect(starts(all[0].Name)).To(Equal(1))
+		twin.stop()
+	})
+
 	It("makes exactly one runtime of each instance although controllers fail over", Serial, func(ctx SpecContext) {
 		h := startHost(ctx)
 		DeferCleanup(func() { world.controller.start() })

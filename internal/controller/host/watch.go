@@ -22,11 +22,14 @@ import (
 
 // The watch's rights.
 //
-// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,namespace=draas-agents,verbs=get;list
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,namespace=draas-agents,verbs=list
 // +kubebuilder:rbac:groups=draas.io,resources=drasihosts/status,verbs=patch
 
 // LostAfter is the default of how long a host's Lease may stay unchanged before the host is lost.
 const LostAfter = 40 * time.Second
+
+// LeastLostAfter is the least sensible value: a heartbeat comes every 10 s.
+const LeastLostAfter = 12 * time.Second
 
 // Watch looks at the hosts' Leases, as a Runnable of the manager that only the leader runs.
 type Watch struct {
@@ -73,7 +76,24 @@ func (w *Watch) look(ctx context.Context, tracker *tracker, writer *status.Write
 	if err := w.Live.List(ctx, &leases, client.InNamespace(v1alpha1.NamespaceAgents)); err != nil {
 		return fmt.Errorf("list the hosts' Leases: %w", err)
 	}
-	versions := make(map[string]string, len(leases.Items))
+	var hosts v1alpha1.DrasiHostList
+	if err := w.Client.List(ctx, &hosts); err != nil {
+		return fmt.Errorf("list the hosts: %w", err)
+	}
+	var instances v1alpha1.DrasiInstanceList
+	if err := w.Client.List(ctx, &instances, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list the instances: %w", err)
+	}
+	// A host whose Lease is gone, or whose DrasiHost is, is as silent as one whose Lease does not change.
+	versions := make(map[string]string, len(hosts.Items))
+	for i := range hosts.Items {
+		versions[hosts.Items[i].Name] = ""
+	}
+	for i := range instances.Items {
+		if name := instances.Items[i].Status.Host; name != "" {
+			versions[name] = ""
+		}
+	}
 	for i := range leases.Items {
 		versions[leases.Items[i].Name] = leases.Items[i].ResourceVersion
 	}
@@ -87,10 +107,11 @@ func (w *Watch) look(ctx context.Context, tracker *tracker, writer *status.Write
 // lose reports a host and its instances as lost. Nothing is started elsewhere: what runs there may still run.
 func (w *Watch) lose(ctx context.Context, writer *status.Writer, name string) error {
 	host := &v1alpha1.DrasiHost{}
-	if err := w.Client.Get(ctx, client.ObjectKey{Name: name}, host); err != nil {
-		return client.IgnoreNotFound(err)
+	err := w.Client.Get(ctx, client.ObjectKey{Name: name}, host)
+	if err == nil {
+		err = w.markLost(ctx, host)
 	}
-	if err := w.markLost(ctx, host); err != nil {
+	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
 	var instances v1alpha1.DrasiInstanceList

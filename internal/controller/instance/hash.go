@@ -1,9 +1,11 @@
 package instance
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/drasi"
@@ -23,7 +25,7 @@ type hashInputs struct {
 
 // InputHash returns the hash of an instance's inputs. Values of variables enter it only as parts of a SHA-256.
 func InputHash(spec *v1alpha1.DrasiInstanceSpec, plan *drasi.Plan) (string, error) {
-	inputs := hashInputs{Version: spec.Version, Config: plan.Canonical, Ports: spec.Ports, RestartToken: spec.RestartToken}
+	inputs := hashInputs{Version: spec.Version, Config: plan.Canonical, Ports: canonicalPorts(spec.Ports), RestartToken: spec.RestartToken}
 	if spec.Expose != v1alpha1.ExposeLoopback {
 		inputs.Expose = spec.Expose
 	}
@@ -36,6 +38,18 @@ func InputHash(spec *v1alpha1.DrasiInstanceSpec, plan *drasi.Plan) (string, erro
 	}
 	sum := sha256.Sum256(data)
 	return "v1-" + hex.EncodeToString(sum[:16]), nil
+}
+
+// canonicalPorts brings ports into one order and leaves out defaults: neither says anything.
+func canonicalPorts(ports []v1alpha1.Port) []v1alpha1.Port {
+	canonical := slices.Clone(ports)
+	for i := range canonical {
+		if canonical[i].Protocol == "TCP" {
+			canonical[i].Protocol = ""
+		}
+	}
+	slices.SortFunc(canonical, func(a, b v1alpha1.Port) int { return cmp.Compare(a.Name, b.Name) })
+	return canonical
 }
 
 // literalEnv returns the variables whose values stand in the object.

@@ -85,12 +85,20 @@ func TestWhatDecidesOnARestart(t *testing.T) {
 		"a query's default language": func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Queries[0].QueryLanguage = v1alpha1.QueryLanguageGQL },
 		"a source's default start":   func(i *v1alpha1.DrasiInstance) { i.Spec.Config.Sources[0].AutoStart = ptr.To(true) },
 		"UI's default":               func(i *v1alpha1.DrasiInstance) { i.Spec.Config.EnableUI = ptr.To(false) },
+		"nothing of no ports":        func(i *v1alpha1.DrasiInstance) { i.Spec.Ports = []v1alpha1.Port{} },
 		"what is ignored": func(i *v1alpha1.DrasiInstance) {
 			i.Spec.Config.Host, i.Spec.Config.PersistConfig, i.Spec.Config.APIVersion = v1alpha1.TextValue("0.0.0.0"), ptr.To(true), "drasi.io/v1"
 			i.Spec.Config.AutoInstallPlugins, i.Spec.Config.VerifyPlugins = ptr.To(true), ptr.To(true)
 		},
 	}
 	before := hashOf(t, nil)
+	ports := func(list ...v1alpha1.Port) mutation { return func(i *v1alpha1.DrasiInstance) { i.Spec.Ports = list } }
+	a, b := v1alpha1.Port{Name: "a", Port: 9001}, v1alpha1.Port{Name: "b", Port: 9002}
+	explicit := a
+	explicit.Protocol = "TCP"
+	if hashOf(t, ports(a, b)) != hashOf(t, ports(b, explicit)) {
+		t.Error("the order of ports, or a default in words, restarts")
+	}
 	for name, mutate := range restarts {
 		if hashOf(t, mutate) == before {
 			t.Errorf("%s: no restart", name)

@@ -47,7 +47,7 @@ func refused(facts *status.Facts, err error) error {
 	case classNone, classNotFound:
 		return nil
 	case classUnavailable:
-		facts.RuntimeUnknown = true
+		facts.RuntimeUnknown, facts.Failure = true, err.Error()
 		return err
 	case classTerminal, classWait:
 		note(facts, platform.CodeOf(err), err.Error())
@@ -55,6 +55,7 @@ func refused(facts *status.Facts, err error) error {
 		return nil
 	case classRetryable:
 	}
+	facts.Failure = err.Error()
 	return fmt.Errorf("drive the runtime: %w", err)
 }
 

@@ -81,8 +81,13 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 	}
 	act := decide(facts)
 	if act == actionEnsure && facts.Runtime == nil {
-		if waiting, err := r.stopPredecessors(ctx, instance); waiting || err != nil {
-			return ctrl.Result{RequeueAfter: time.Second}, err
+		waiting, err := r.stopPredecessors(ctx, instance)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if waiting {
+			facts.Failure, facts.RetryAfter = "the server of an earlier object of the same name must end first", time.Second
+			return r.report(ctx, facts)
 		}
 	}
 	actErr := r.act(ctx, facts, act)
@@ -150,7 +155,7 @@ func (r *Reconciler) observeRuntime(ctx context.Context, facts *status.Facts) er
 		r.Prober.Forget(ref.UID)
 		return nil
 	case classUnavailable:
-		facts.RuntimeUnknown = true
+		facts.RuntimeUnknown, facts.Failure, facts.RetryAfter = true, err.Error(), refusedAgain
 		return nil
 	default:
 		return fmt.Errorf("inspect the runtime: %w", err)
@@ -161,7 +166,10 @@ func (r *Reconciler) observeRuntime(ctx context.Context, facts *status.Facts) er
 		return nil
 	}
 	if err := r.watchServer(facts); err != nil {
-		return err
+		// What runs cannot be judged, but it can be stopped, replaced and deleted all the same.
+		facts.Failure, facts.RetryAfter = err.Error(), refusedAgain
+		facts.Probe = &status.Probe{Incarnation: observed.Incarnation, Errors: err.Error()}
+		return nil
 	}
 	facts.Probe = r.Prober.Last(ref.UID)
 	return nil

@@ -27,7 +27,8 @@ func Unsupported(instance *v1alpha1.DrasiInstance, supported ...v1alpha1.Platfor
 	refuse(spec.Placement != nil && spec.Placement.HostSelector != nil, "spec.placement.hostSelector", "selecting hosts by labels is")
 	refuse(spec.Health != nil, "spec.health", "healing of components is")
 	refuse(spec.UpdateStrategy != nil && spec.UpdateStrategy.Type == v1alpha1.UpdateInPlace, "spec.updateStrategy.type", "InPlace is")
-	refuse(instance.Annotations[v1alpha1.AnnotationPaused] != "", "metadata.annotations["+v1alpha1.AnnotationPaused+"]", "pausing is")
+	_, paused := instance.Annotations[v1alpha1.AnnotationPaused]
+	refuse(paused, "metadata.annotations["+v1alpha1.AnnotationPaused+"]", "pausing is")
 	for i := range spec.Ports {
 		refuse(spec.Ports[i].Protocol == "UDP", fmt.Sprintf("spec.ports[%d].protocol", i), "UDP is")
 	}

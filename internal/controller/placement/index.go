@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -45,7 +47,7 @@ func (x *index) observe(object *v1alpha1.DrasiInstance) {
 		x.set(key, next)
 	}
 	x.mu.Unlock()
-	if !stale && old.host != "" && (next.host != old.host || len(next.listeners) < len(old.listeners)) {
+	if !stale && old.host != "" && (next.host != old.host || !slices.Equal(next.listeners, old.listeners)) {
 		x.freed()
 	}
 }
@@ -64,6 +66,9 @@ func (x *index) assume(object *v1alpha1.DrasiInstance, listeners []platform.List
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	key := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}
+	if x.entries[key].version >= parseVersion(object.ResourceVersion) {
+		return
+	}
 	x.set(key, entry{host: object.Status.Host, listeners: listeners, version: parseVersion(object.ResourceVersion)})
 }
 
@@ -87,6 +92,9 @@ func (x *index) claims(key types.NamespacedName) map[string][]Claim {
 		if k != key {
 			byHost[e.host] = append(byHost[e.host], Claim{Key: k, Listeners: e.listeners})
 		}
+	}
+	for _, claims := range byHost {
+		slices.SortFunc(claims, func(a, b Claim) int { return cmp.Compare(a.Key.String(), b.Key.String()) })
 	}
 	return byHost
 }

@@ -70,7 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // again turns a conflict into another look: somebody else wrote the object, and what was decided is decided anew.
 func again(result ctrl.Result, err error) (ctrl.Result, error) {
 	if apierrors.IsConflict(err) {
-		return ctrl.Result{RequeueAfter: 10 * time.Millisecond}, nil
+		return ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
 	}
 	return result, client.IgnoreNotFound(err)
 }
@@ -105,6 +105,8 @@ func (r *Reconciler) place(ctx context.Context, object *v1alpha1.DrasiInstance) 
 		r.setWaiting(key, false)
 		return r.writer.Write(ctx, object, status.Compute(facts))
 	}
+	// Before the hosts are looked at: what changes meanwhile must find the instance waiting.
+	r.setWaiting(key, true)
 	candidates, err := r.candidates(ctx, key)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -112,7 +114,6 @@ func (r *Reconciler) place(ctx context.Context, object *v1alpha1.DrasiInstance) 
 	listeners := instance.Listeners(facts.Plan)
 	host, problem := Choose(demandOf(object, listeners), candidates)
 	if problem != nil {
-		r.setWaiting(key, true)
 		facts.Placement = problem
 		return r.writer.Write(ctx, object, status.Compute(facts))
 	}

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/status"
 )
 
 // The controller's rights.
@@ -59,7 +60,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			return nil
 		})).
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: 1, ReconciliationTimeout: passTimeout,
+			MaxConcurrentReconciles: 1, ReconciliationTimeout: passTimeout, RateLimiter: status.RateLimiter(),
 			SkipNameValidation: ptr.To(true), // a test runs several controllers within one process, one after another
 		}).
 		Complete(reconcile.Func(func(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {

@@ -34,8 +34,7 @@ func (w *worker) ask(ctx context.Context) *status.Probe {
 	if lister, ok := w.prober.driver.(platform.SocketLister); ok {
 		sockets, err := lister.Sockets(ctx, w.target.Ref)
 		if err != nil || !listens(sockets, w.target.API) {
-			answer.Errors = w.errorLines(ctx)
-			return answer
+			return w.unbound(ctx, answer)
 		}
 		slices.SortFunc(sockets, netip.AddrPort.Compare)
 		answer.Bound = sockets
@@ -45,28 +44,52 @@ func (w *worker) ask(ctx context.Context) *status.Probe {
 	case errors.Is(err, drasi.ErrInstanceUnknown):
 		snapshot = nil
 	case err != nil:
-		return w.unanswered(answer)
+		return w.unanswered(ctx, answer)
 	}
 	w.failures = 0
-	answer.APIBound = true
-	answer.Assessment = drasi.Assess(w.target.Expectation, snapshot, w.messages(ctx, snapshot), answer.Bound)
-	if answer.Assessment.Problem == drasi.ProblemPortConflict && w.prober.clock.Since(w.started) < bindPatience {
+	if w.bound.IsZero() {
+		w.bound = w.prober.clock.Now()
+	}
+	answer.APIBound, answer.WasBound = true, true
+	answer.Assessment = drasi.Assess(w.target.Expectation, snapshot, w.complaints(ctx, snapshot), answer.Bound)
+	if answer.Assessment.Problem == drasi.ProblemPortConflict && w.prober.clock.Since(w.bound) < bindPatience {
 		answer.Assessment.Problem = drasi.ProblemStarting
 	}
 	return answer
 }
 
-// unanswered is the answer while a bound API does not answer: at first the last one, then that it does not answer.
-func (w *worker) unanswered(answer *status.Probe) *status.Probe {
+// unbound is the answer while no socket of the API is seen: that it starts, or, where it once was bound, at first the last answer, since one
+// look may be wrong.
+func (w *worker) unbound(ctx context.Context, answer *status.Probe) *status.Probe {
+	answer.Errors = w.errorLines(ctx)
+	if w.bound.IsZero() {
+		return answer
+	}
 	w.failures++
+	if w.failures < failuresTolerated {
+		return w.latest()
+	}
+	answer.WasBound = true
+	return answer
+}
+
+// latest returns the last answer.
+func (w *worker) latest() *status.Probe {
 	w.prober.mu.Lock()
-	last := w.last
-	w.prober.mu.Unlock()
+	defer w.prober.mu.Unlock()
+	return w.last
+}
+
+// unanswered is the answer while a bound API does not answer: at first the last one, then that it does not answer.
+func (w *worker) unanswered(ctx context.Context, answer *status.Probe) *status.Probe {
+	w.failures++
+	last := w.latest()
 	if w.failures < failuresTolerated {
 		return last
 	}
+	answer.Errors = w.errorLines(ctx)
 	if last != nil && last.APIBound {
-		answer.APIBound = true
+		answer.APIBound, answer.WasBound = true, true
 		answer.Assessment = drasi.Assessment{
 			Components: last.Assessment.Components, Wanted: last.Assessment.Wanted,
 			Problem: drasi.ProblemComponentError, Message: "the server's API is bound but does not answer",
@@ -75,15 +98,19 @@ func (w *worker) unanswered(answer *status.Probe) *status.Probe {
 	return answer
 }
 
-// messages fetches what components in Error say: the snapshot does not tell (contract 4.4).
-func (w *worker) messages(ctx context.Context, snapshot *drasi.Snapshot) map[string]string {
+// complaints fetches what components in Error say: the snapshot does not tell (contract 4.4).
+func (w *worker) complaints(ctx context.Context, snapshot *drasi.Snapshot) map[string]string {
 	messages := map[string]string{}
 	fetch := func(kind v1alpha1.ComponentType, id, status string) {
 		if status != "Error" {
 			return
 		}
-		if item, err := w.client.Component(ctx, w.target.Expectation.InstanceID, kind, id); err == nil {
-			messages[id] = item.ErrorMessage
+		item, err := w.client.Component(ctx, w.target.Expectation.InstanceID, kind, id)
+		if err == nil {
+			w.messages[id] = item.ErrorMessage
+		}
+		if words, known := w.messages[id]; known { // of an earlier round where this one got none
+			messages[id] = words
 		}
 	}
 	if snapshot != nil {

@@ -52,7 +52,7 @@ func (p *Prober) Watch(ctx context.Context, target Target) {
 		old.cancel()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &worker{prober: p, target: target, client: drasi.NewClient(target.API), cancel: cancel, started: p.clock.Now()}
+	w := &worker{prober: p, target: target, client: drasi.NewClient(target.API), cancel: cancel, started: p.clock.Now(), messages: map[string]string{}}
 	p.workers[target.Ref.UID] = w
 	go w.run(ctx)
 }
@@ -85,6 +85,10 @@ type worker struct {
 	cancel   context.CancelFunc
 	started  time.Time
 	failures int
+	// messages are the last words of components in Error, by id.
+	messages map[string]string
+	// bound is when the API was first seen bound; zero: not yet.
+	bound time.Time
 
 	// last is guarded by the prober's mutex; what it points to is never changed.
 	last *status.Probe
@@ -107,13 +111,16 @@ func (w *worker) run(ctx context.Context) {
 		if answer != nil {
 			w.publish(answer)
 		}
-		timer.Reset(interval(w.prober.clock.Since(w.started), answer))
+		timer.Reset(w.interval(answer))
 	}
 }
 
 // interval is the pause before the next question: short while a start is fresh, since that pause is what an apply waits for, long once all is well.
-func interval(age time.Duration, answer *status.Probe) time.Duration {
+func (w *worker) interval(answer *status.Probe) time.Duration {
+	age := w.prober.clock.Since(w.started)
 	switch {
+	case w.failures > 0 && !w.bound.IsZero():
+		return 2 * time.Second
 	case answer != nil && answer.APIBound && answer.Assessment.Problem == drasi.ProblemNone:
 		return 10 * time.Second
 	case age < 200*time.Millisecond:

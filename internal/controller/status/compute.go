@@ -171,7 +171,7 @@ func configApplied(f *Facts) verdict {
 	}
 	switch {
 	case f.HostLost || f.RuntimeUnknown:
-		return unknown(v1alpha1.ReasonPending, "what runs is not known")
+		return unknown(v1alpha1.ReasonPending, failing(f, "what runs is not known"))
 	case !f.wantsRunning():
 		return unknown(v1alpha1.ReasonPending, "applied at the next start")
 	case f.alive() && f.current():
@@ -179,9 +179,9 @@ func configApplied(f *Facts) verdict {
 	case f.alive() && f.Runtime.StartError != nil:
 		return unknown(v1alpha1.ReasonPending, "what runs was started with an earlier generation; the next start cannot be prepared: "+f.Runtime.StartError.Error())
 	case f.alive():
-		return unknown(v1alpha1.ReasonPending, "what runs was started with an earlier generation")
+		return unknown(v1alpha1.ReasonPending, failing(f, "what runs was started with an earlier generation"))
 	}
-	return unknown(v1alpha1.ReasonPending, "no server runs with this generation yet")
+	return unknown(v1alpha1.ReasonPending, failing(f, "no server runs with this generation yet"))
 }
 
 func live(f *Facts) verdict {
@@ -189,10 +189,10 @@ func live(f *Facts) verdict {
 	case f.HostLost:
 		return unknown(v1alpha1.ReasonHostLost, fmt.Sprintf("the agent of host %s has not been heard of", f.Host))
 	case f.RuntimeUnknown:
-		return unknown(v1alpha1.ReasonPending, "the platform does not answer")
+		return unknown(v1alpha1.ReasonPending, failing(f, "the platform does not answer"))
 	case f.Runtime == nil || f.Runtime.State == platform.StateStopped:
 		if f.wantsRunning() {
-			return no(v1alpha1.ReasonPending, "not started yet")
+			return no(v1alpha1.ReasonPending, failing(f, "not started yet"))
 		}
 		return no(v1alpha1.ReasonStopped, "")
 	case f.Runtime.State == platform.StateStopping:
@@ -203,6 +203,14 @@ func live(f *Facts) verdict {
 		return yes(v1alpha1.ReasonRunning, "")
 	}
 	return starting(f)
+}
+
+// failing adds why it is so.
+func failing(f *Facts, message string) string {
+	if f.Failure == "" {
+		return message
+	}
+	return message + ": " + f.Failure
 }
 
 // crashed explains why no process is there although one shall be.
@@ -236,7 +244,7 @@ func startupDeadline(f *Facts) time.Duration {
 
 // Due says when the status will change by the mere passing of time; 0: it will not.
 func Due(f *Facts) time.Duration {
-	if !f.alive() || f.live() {
+	if probe := f.probe(); !f.alive() || probe != nil && probe.WasBound {
 		return 0
 	}
 	return max(0, startupDeadline(f)-f.Now.Sub(f.Runtime.StartedAt))
@@ -246,8 +254,12 @@ func Due(f *Facts) time.Duration {
 func starting(f *Facts) verdict {
 	deadline := startupDeadline(f)
 	var words string
-	if f.Probe != nil && f.Probe.Incarnation == f.Runtime.Incarnation && f.Probe.Errors != "" {
-		words = "the server's last errors: " + f.Probe.Errors
+	probe := f.probe()
+	if probe != nil && probe.Errors != "" {
+		words = "the server's last errors: " + probe.Errors
+	}
+	if probe != nil && probe.WasBound {
+		return no(v1alpha1.ReasonComponentError, "the server's process is alive but its API does not listen any more")
 	}
 	if f.Now.Sub(f.Runtime.StartedAt) >= deadline {
 		message := fmt.Sprintf("the server has been starting for more than %d s", int(deadline.Seconds()))

@@ -43,6 +43,8 @@ type Facts struct {
 	// Apply is why the driver did not take the generation; nil: it did or was not asked.
 	Apply *Problem
 
+	// Failure is why the driver could not do what was asked, or why what runs cannot be judged, in words; "": nothing failed. It is tried again.
+	Failure string
 	// RetryAfter is when a refusal of the driver is worth another try; 0: it refused nothing.
 	RetryAfter time.Duration
 
@@ -63,6 +65,8 @@ type Problem struct {
 type Probe struct {
 	// Incarnation is the run of the server that was asked.
 	Incarnation string
+	// WasBound says that the API of this run has been seen bound at some time.
+	WasBound bool
 	// APIBound says that the server's API listens on a socket of the server's own process and has answered.
 	APIBound bool
 	// Assessment compares what is loaded with what was written.
@@ -104,7 +108,10 @@ func (f *Facts) current() bool {
 
 // failedStart returns how the current generation's server last ended, while no later run of it has got as far as answering.
 func (f *Facts) failedStart() *platform.Exit {
-	if f.Runtime == nil || f.Runtime.LastExit == nil || f.live() || f.Runtime.LastExit.Hash != f.WantedHash {
+	if f.Runtime == nil || f.Runtime.LastExit == nil || f.Runtime.LastExit.Hash != f.WantedHash {
+		return nil
+	}
+	if probe := f.probe(); probe != nil && probe.WasBound {
 		return nil
 	}
 	return f.Runtime.LastExit

@@ -1,11 +1,13 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -16,6 +18,9 @@ import (
 
 const (
 	maxComponentMessage   = 1024
+	maxComponents         = 768
+	maxID                 = 256
+	maxURL                = 2048
 	maxTerminationMessage = 4096
 )
 
@@ -68,11 +73,12 @@ func termination(exit *platform.Exit) *v1alpha1.Termination {
 func components(assessment drasi.Assessment) (list []v1alpha1.ComponentStatus, ready string) {
 	seen := make(map[string]bool, len(assessment.Components))
 	for _, c := range assessment.Components {
-		if seen[c.ID] || c.ID == "" {
+		// Anybody who reaches the server's API may add components to it: what the status cannot hold is left out.
+		if seen[c.ID] || c.ID == "" || utf8.RuneCountInString(c.ID) > maxID || len(list) == maxComponents {
 			continue
 		}
 		seen[c.ID] = true
-		list = append(list, v1alpha1.ComponentStatus{ID: c.ID, Type: c.Type, Status: c.Status, Message: bounded(c.Message, maxComponentMessage)})
+		list = append(list, v1alpha1.ComponentStatus{ID: c.ID, Type: c.Type, Status: cmp.Or(c.Status, "Unknown"), Message: bounded(c.Message, maxComponentMessage)})
 	}
 	if len(assessment.Components) == 0 {
 		return nil, "0/0"
@@ -119,5 +125,9 @@ func urlOf(scheme, host string, port uint16, path string) string {
 	if scheme == "" {
 		scheme = "http"
 	}
-	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(int(port))) + path
+	url := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(int(port))) + path
+	if utf8.RuneCountInString(url) > maxURL {
+		return ""
+	}
+	return url
 }

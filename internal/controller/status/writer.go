@@ -28,6 +28,10 @@ const (
 	progressEvery = 5 * time.Second
 	// staleWait is how long to wait for the cache to show a write of ours.
 	staleWait = 10 * time.Millisecond
+	// staleMost is how long at most: resource versions go back when etcd is restored.
+	staleMost = 10 * time.Second
+	// conflictWait is how long to wait for the cache to show somebody else's write.
+	conflictWait = 100 * time.Millisecond
 )
 
 // Writer writes statuses: not when nothing would change, at most once a pass, and progress only now and then.
@@ -45,8 +49,9 @@ type Writer struct {
 type record struct {
 	// uid is that of the object: another one of the same name starts anew.
 	uid types.UID
-	// version is the resource version of our last write.
+	// version is the resource version of our last write, written its time.
 	version uint64
+	written time.Time
 	// progressSince is when the change that is under way was first seen; zero: none is.
 	progressSince time.Time
 	// progressWritten is when progress was last written.
@@ -79,7 +84,8 @@ func (w *Writer) Forget(key types.NamespacedName) {
 // Stale says how long to wait for a cache that does not show our own last write yet; 0: it does. Resource versions can be compared (KEP-5504).
 func (w *Writer) Stale(instance *v1alpha1.DrasiInstance) time.Duration {
 	version, err := strconv.ParseUint(instance.ResourceVersion, 10, 64)
-	if err == nil && version < w.of(instance).version {
+	rec := w.of(instance)
+	if err == nil && version < rec.version && w.clock.Since(rec.written) < staleMost {
 		return staleWait
 	}
 	return 0
@@ -91,7 +97,8 @@ const Relist = 5 * time.Minute
 // Note takes over the resource version that a write of ours gave the object, for Stale.
 func (w *Writer) Note(written *v1alpha1.DrasiInstance) {
 	if version, err := strconv.ParseUint(written.ResourceVersion, 10, 64); err == nil {
-		w.of(written).version = version
+		rec := w.of(written)
+		rec.version, rec.written = version, w.clock.Now()
 	}
 }
 
@@ -119,8 +126,11 @@ func (w *Writer) Write(ctx context.Context, instance *v1alpha1.DrasiInstance, ne
 	updated.Status = next
 	patch := client.MergeFromWithOptions(instance, client.MergeFromWithOptimisticLock{})
 	if err := w.client.Status().Patch(ctx, updated, patch, client.FieldOwner(w.owner)); err != nil {
-		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-			return ctrl.Result{RequeueAfter: staleWait}, nil
+		if apierrors.IsNotFound(err) {
+			return ctrl.Result{}, nil
+		}
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: conflictWait}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("write the status: %w", err)
 	}

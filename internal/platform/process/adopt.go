@@ -20,6 +20,8 @@ func (u *unit) load() {
 		u.fail(err)
 		return
 	}
+	// Whatever else is wrong, it is known whose it is: an instance that took over the name must not start beside it.
+	u.rec.Namespace, u.rec.Name = read.Namespace, read.Name
 	for _, in := range []*input{read.Current, read.Next} {
 		if in == nil {
 			continue

@@ -240,10 +240,11 @@ func (d *Driver) List(ctx context.Context) ([]platform.Observed, error) {
 	units := d.all()
 	list := make([]platform.Observed, 0, len(units))
 	for _, u := range units {
-		observed, err := u.view.Load().look()
+		v := u.view.Load()
+		observed, err := v.look()
 		switch {
 		case err != nil:
-			observed = platform.Observed{Ref: platform.Ref{UID: u.uid}, LogDirectory: u.home.logs(), StartError: err}
+			observed = platform.Observed{Ref: v.observed.Ref, LogDirectory: u.home.logs(), StartError: err}
 		case !u.exists():
 			continue
 		}

@@ -76,6 +76,11 @@ func main() {
 		}
 	}
 	time.Sleep(duration("TS_STOP_DELAY"))
+	for hold := os.Getenv("TS_STOP_HOLD"); hold != ""; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(hold); err != nil {
+			break
+		}
+	}
 	mark("graceful")
 }
 

@@ -89,6 +89,12 @@ var cases = []struct {
 	{"placed, nothing runs", with(nothing), "False", "Pending", "", "False", "Unknown"},
 	{"starts", with(starts), "False", "Starting", "", "False", "Unknown"},
 	{"starts for too long", with(starts, func(f *Facts) { f.Runtime.StartedAt = now.Add(-time.Hour) }), "False", "StartupDeadlineExceeded", "600 s", "False", "Unknown"},
+	{"the API was there and is gone", with(func(f *Facts) { f.Probe.APIBound, f.Probe.WasBound = false, true }), "False", "ComponentError", "not listen any more", "False", "Unknown"},
+	{"a failed first start of long ago counts for nothing", with(func(f *Facts) {
+		f.Probe.WasBound = true
+		f.Runtime.LastExit = &platform.Exit{Reason: platform.ExitError, Code: ptr.To(int32(1)), Stderr: "Error: Failed to create source 'm': x", Hash: f.WantedHash}
+	}), "True", "Running", "", "True", "True"},
+	{"what cannot be done says why", with(nothing, func(f *Facts) { f.Failure = "no space left on device" }), "False", "Pending", "no space left", "False", "Unknown"},
 	{"an answer of an earlier run counts for nothing", with(func(f *Facts) { f.Probe.Incarnation = "run-0" }), "False", "Starting", "", "False", "Unknown"},
 	{"a component starts", with(problem(drasi.ProblemStarting)), "False", "Starting", "stream", "True", "False"},
 	{"a component is in Error", with(problem(drasi.ProblemComponentError)), "False", "ComponentError", "stream", "True", "False"},

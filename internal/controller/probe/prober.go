@@ -96,14 +96,7 @@ type worker struct {
 
 func (w *worker) run(ctx context.Context) {
 	defer w.client.Close()
-	timer := w.prober.clock.NewTimer(0)
-	defer timer.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C():
-		}
 		answer := w.ask(ctx)
 		if ctx.Err() != nil {
 			return
@@ -111,7 +104,13 @@ func (w *worker) run(ctx context.Context) {
 		if answer != nil {
 			w.publish(answer)
 		}
-		timer.Reset(w.interval(answer))
+		timer := w.prober.clock.NewTimer(w.interval(answer))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C():
+		}
 	}
 }
 

@@ -15,6 +15,35 @@ func (u *unit) load() {
 	defer u.mu.Unlock()
 	defer u.publish()
 	u.present = true
+	if u.learn(); u.broken != nil {
+		u.d.log.Error(u.broken, "nothing is done about an instance whose state is unknown", "uid", u.uid)
+	}
+}
+
+// relearn tries again what load could not: the cause may be gone, for instance a lack of descriptors, or a file that a person has mended.
+func (u *unit) relearn() (time.Duration, bool) {
+	before := u.broken
+	u.broken = nil
+	u.learn()
+	if u.broken != nil {
+		if u.broken.Error() != before.Error() {
+			u.d.log.Error(u.broken, "still nothing is known of an instance", "uid", u.uid)
+		}
+		return relearnEvery, true
+	}
+	u.d.log.Info("what is left of an instance is known again", "instance", u.rec.label())
+	u.changed = true
+	if u.p != nil {
+		u.d.watch(u, u.p)
+	}
+	return 0, true
+}
+
+// relearnEvery is the pause between two tries to learn of an instance of which nothing is known.
+const relearnEvery = 5 * time.Second
+
+// learn does the work of load.
+func (u *unit) learn() {
 	read, err := loadJournal(u.home, u.uid)
 	if err != nil {
 		u.fail(err)
@@ -33,6 +62,8 @@ func (u *unit) load() {
 	}
 	if err := u.resume(read); err != nil {
 		u.fail(err)
+		// What may still run keeps what it uses.
+		u.d.plugins.keep(u.uid, read.pluginKeys()...)
 		return
 	}
 	u.take(*read)
@@ -42,7 +73,6 @@ func (u *unit) load() {
 // fail makes the unit broken.
 func (u *unit) fail(err error) {
 	u.broken = err
-	u.d.log.Error(err, "nothing is done about an instance whose state is unknown", "uid", u.uid)
 }
 
 // resume finds out what became of the run in the journal.

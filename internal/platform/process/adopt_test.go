@@ -5,12 +5,17 @@ package process
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/draas-io/draas/internal/platform"
 )
@@ -333,4 +338,57 @@ func TestAStateDirectoryOfAnotherFormIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.open()
+}
+
+func TestAnInstanceIsKnownAgainOnceItsJournalIsMended(t *testing.T) {
+	h := newHost(t)
+	h.ensure(desired("a", "h"))
+	o := h.running("a", "h")
+	h.close()
+	text, err := os.ReadFile(h.home("a").journal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.home("a").journal(), text[:len(text)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.open()
+	h.unknown("a")
+	if err := os.WriteFile(h.home("a").journal(), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the instance is known again", func() bool {
+		again, err := h.d.Inspect(t.Context(), o.Ref)
+		return err == nil && again.PID == o.PID && again.State == platform.StateRunning
+	})
+	kill(t, o.PID, syscall.SIGKILL)
+	until(t, "it is supervised again", func() bool { return len(h.lines("a", "starts")) == 2 })
+}
+
+func TestAThreadWithTheNumberOfADeadServerIsNotTheServer(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tid := unix.Gettid()
+	if tid == os.Getpid() { // the main thread's number is the process's own
+		tid = anotherThread(t)
+	}
+	if _, err := find(identity{PID: tid, StartTime: 1}); !errors.Is(err, errGone) {
+		t.Errorf("find says %v", err)
+	}
+}
+
+// anotherThread is the number of a thread of this process that is not its first.
+func anotherThread(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if number, err := strconv.Atoi(entry.Name()); err == nil && number != os.Getpid() {
+			return number
+		}
+	}
+	t.Fatal("this process has one thread only")
+	return 0
 }

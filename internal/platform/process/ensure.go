@@ -201,10 +201,13 @@ func (u *unit) stop(grace time.Duration) error {
 	}
 	next.Want, next.Next = wantStopped, nil
 	next.Unasked, next.Failures, next.RetryAt = false, 0, time.Time{}
-	if err := u.commit(next); err != nil {
-		return err
+	err := u.commit(next)
+	if err != nil {
+		// On a full disk a stop may be the remedy: it goes on all the same, and the caller asks again until it is written down.
+		u.take(next)
+		u.dirty = true
 	}
 	u.parked, u.startError, u.changed = false, nil, true
 	u.poke()
-	return nil
+	return err
 }

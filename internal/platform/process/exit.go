@@ -25,6 +25,7 @@ func (u *unit) bury(now time.Time) (time.Duration, bool) {
 		how = u.p.reap()
 		return nil
 	})
+	u.p.over.Store(true)
 	u.p.close()
 	next := u.rec
 	switch {

@@ -95,6 +95,10 @@ func find(id identity) (*proc, error) {
 		return nil, errGone
 	}
 	if err != nil {
+		// The number may be that of another process's thread by now: kernels differ in what they say then.
+		if now, gone := readStat(id.PID); errors.Is(gone, errGone) || gone == nil && now.startTime != id.StartTime {
+			return nil, errGone
+		}
 		return nil, fmt.Errorf("open process %d: %w", id.PID, err)
 	}
 	now, err := readStat(id.PID)

@@ -140,7 +140,10 @@ func (l layout) claim() (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock the state directory: %w", err)
 	}
-	if err := errors.Join(file.Truncate(0), writeAt(file, strconv.Itoa(os.Getpid())+"\n"), l.checkVersion()); err != nil {
+	// Who holds the lock is only for people to read: a full disk must not keep an agent from its servers.
+	_ = file.Truncate(0)
+	_ = writeAt(file, strconv.Itoa(os.Getpid())+"\n")
+	if err := l.checkVersion(); err != nil {
 		_ = file.Close()
 		return nil, err
 	}
@@ -174,11 +177,11 @@ func writeAt(file *os.File, text string) error {
 // checkVersion refuses a state directory whose form is not ours: what is in it cannot be understood.
 func (l layout) checkVersion() error {
 	text, err := os.ReadFile(l.version())
-	if errors.Is(err, os.ErrNotExist) {
-		return os.WriteFile(l.version(), []byte(stateFormat+"\n"), 0o600)
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read the version of the state directory: %w", err)
+	}
+	if len(text) == 0 { // new, or the machine lost power while it was
+		return os.WriteFile(l.version(), []byte(stateFormat+"\n"), 0o600)
 	}
 	if found := strings.TrimSpace(string(text)); found != stateFormat {
 		return fmt.Errorf("the state directory %s has form %q and this program knows only %q", l.root, found, stateFormat)
@@ -259,5 +262,13 @@ func absolute(ctx context.Context, dir string) (string, error) {
 	if dir == "" {
 		return "", errors.New("no state directory is given")
 	}
-	return filepath.Abs(dir)
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the state directory: %w", err)
+	}
+	// Processes are recognised by their directories, of which the kernel tells no links.
+	return filepath.EvalSymlinks(dir)
 }

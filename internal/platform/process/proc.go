@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -20,6 +21,8 @@ type proc struct {
 	executed bool
 	// seen says that its end is noticed when it happens, so that its session's number cannot be somebody else's by then.
 	seen bool
+	// over says that its end has been dealt with: its number may be another process's by now.
+	over atomic.Bool
 }
 
 // newProc takes the descriptor over. It must not block, so that the runtime's poller waits for it and no thread does.
@@ -50,7 +53,7 @@ func ended(fd uintptr) bool {
 
 // dead tells whether the process has ended. A closed descriptor proves nothing.
 func (p *proc) dead() bool {
-	if p.file == nil {
+	if p.file == nil || p.over.Load() {
 		return true
 	}
 	dead := false

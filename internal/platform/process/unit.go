@@ -128,8 +128,11 @@ func (u *unit) finish() {
 func (u *unit) pass() (time.Duration, bool) {
 	u.mu.Lock()
 	defer u.finish()
-	if u.gone || u.broken != nil {
+	if u.gone {
 		return 0, false
+	}
+	if u.broken != nil {
+		return u.relearn()
 	}
 	now := u.d.clock.Now()
 	if u.p != nil && u.p.dead() {
@@ -199,12 +202,15 @@ func (u *unit) claimPorts() {
 	u.d.ports.set(u.uid, u.rec.label(), uses...)
 }
 
-func (u *unit) keepPlugins() {
+func (u *unit) keepPlugins() { u.d.plugins.keep(u.uid, u.rec.pluginKeys()...) }
+
+// pluginKeys are the plugin sets of what runs and of what shall run.
+func (r *record) pluginKeys() []string {
 	var keys []string
-	for _, in := range []*input{u.rec.Current, u.rec.Next} {
+	for _, in := range []*input{r.Current, r.Next} {
 		if in != nil {
 			keys = append(keys, in.PluginKey)
 		}
 	}
-	u.d.plugins.keep(u.uid, keys...)
+	return keys
 }

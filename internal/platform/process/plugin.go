@@ -29,9 +29,13 @@ type plugins struct {
 	random io.Reader
 	hooks  *Hooks
 
+	// mu is held while sets are made and removed, which may take long.
 	mu sync.Mutex
 	// sums are the SHA-256 sums of files, for as long as they are the same.
 	sums map[string]sum
+
+	// usedMu is held for a moment only: every instance's every step needs it.
+	usedMu sync.Mutex
 	// used are the keys that an instance refers to, by UID.
 	used map[string][]string
 }
@@ -154,7 +158,9 @@ func (p *plugins) prepare(uid, version, executable string, list []platform.Plugi
 	if err != nil {
 		return "", fmt.Errorf("prepare the plugins: %w", err)
 	}
+	p.usedMu.Lock()
 	p.used[uid] = append(p.used[uid], key)
+	p.usedMu.Unlock()
 	if p.prepared(key) {
 		return key, nil
 	}
@@ -267,8 +273,8 @@ func (p *plugins) copy(file pluginFile, to string) error {
 
 // keep says which sets an instance refers to from now on.
 func (p *plugins) keep(uid string, keys ...string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.usedMu.Lock()
+	defer p.usedMu.Unlock()
 	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" })
 	if len(keys) == 0 {
 		delete(p.used, uid)
@@ -281,12 +287,7 @@ func (p *plugins) keep(uid string, keys ...string) {
 func (p *plugins) sweep() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	used := map[string]bool{}
-	for _, keys := range p.used {
-		for _, key := range keys {
-			used[key] = true
-		}
-	}
+	used := p.inUse()
 	entries, err := os.ReadDir(p.into)
 	if err != nil {
 		return fmt.Errorf("remove unused plugins: %w", err)
@@ -300,6 +301,19 @@ func (p *plugins) sweep() error {
 		return fmt.Errorf("remove unused plugins: %w", err)
 	}
 	return nil
+}
+
+// inUse are the keys that instances refer to.
+func (p *plugins) inUse() map[string]bool {
+	p.usedMu.Lock()
+	defer p.usedMu.Unlock()
+	used := map[string]bool{}
+	for _, keys := range p.used {
+		for _, key := range keys {
+			used[key] = true
+		}
+	}
+	return used
 }
 
 // removeTree removes a directory of ours that nobody may write to.

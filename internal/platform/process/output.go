@@ -72,13 +72,13 @@ func (o *output) cut(size int64) error {
 	}
 	defer func() { _ = from.Close() }()
 	into, err := os.OpenFile(o.previous(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+	if err == nil {
+		begin := max(size-o.limit, 0)
+		_, err = io.Copy(into, io.LimitReader(io.NewSectionReader(from, begin, size-begin), o.limit))
+		err = errors.Join(err, into.Close())
 	}
-	begin := max(size-o.limit, 0)
-	_, err = io.Copy(into, io.LimitReader(io.NewSectionReader(from, begin, size-begin), o.limit))
 	// A disk that is full is all the more a reason to empty the file.
-	return errors.Join(err, into.Close(), from.Truncate(0))
+	return errors.Join(err, from.Truncate(0))
 }
 
 // tail returns at most limit of the last bytes that were written since the file had the size from. Where the file has been cut meanwhile,

@@ -108,7 +108,7 @@ func missingText(from string, missing []string) string {
 	if from == "" {
 		return fmt.Sprintf("plugins are missing: %s; this host was given no directory with plugins", strings.Join(missing, ", "))
 	}
-	return fmt.Sprintf("plugins are missing: %s; they are not in %s", strings.Join(missing, ", "), from)
+	return fmt.Sprintf("plugins are missing: %s; they are not in %s, or cannot be read there", strings.Join(missing, ", "), from)
 }
 
 func reference(plugin platform.Plugin) string {
@@ -118,13 +118,14 @@ func reference(plugin platform.Plugin) string {
 	return plugin.Category + "/" + plugin.Kind
 }
 
-// present returns the first of the names that is a file of the directory.
+// present returns the first of the names that is a file of the directory which the agent can read.
 func present(dir string, names []string) (string, bool) {
 	if dir == "" {
 		return "", false
 	}
 	for _, name := range names {
-		if found, err := os.Stat(filepath.Join(dir, name)); err == nil && found.Mode().IsRegular() {
+		path := filepath.Join(dir, name)
+		if found, err := os.Stat(path); err == nil && found.Mode().IsRegular() && unix.Access(path, unix.R_OK) == nil {
 			return name, true
 		}
 	}

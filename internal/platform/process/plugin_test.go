@@ -75,7 +75,7 @@ func TestMissingPluginsAreAllNamedAndWhatRunsIsNotTouched(t *testing.T) {
 	if !ok || terminal.Code != platform.CodePluginsMissing {
 		t.Fatalf("Ensure: %v", err)
 	}
-	if want := "plugins are missing: bootstrap/postgres, source/postgres; they are not in " + h.options.PluginsDir; terminal.Message != want {
+	if want := "plugins are missing: bootstrap/postgres, source/postgres; they are not in " + h.options.PluginsDir + ", or cannot be read there"; terminal.Message != want {
 		t.Errorf("message %q, want %q", terminal.Message, want)
 	}
 	if after := h.running("a", "h"); after.PID != before.PID {

@@ -335,7 +335,7 @@ var _ = Describe("Faults that users cause", func() {
 		Expect(starting.Status.Endpoints).To(BeEmpty())
 
 		By("answering on its port in its place")
-		port := apiPort(h, starting)
+		port := apiPort(starting)
 		twin, err := net.Listen("tcp", "127.0.0.1:"+port)
 		Expect(err).NotTo(HaveOccurred())
 		serveTwin(twin, instance.Name)

@@ -13,8 +13,8 @@ import (
 	"github.com/draas-io/draas/api/v1alpha1"
 )
 
-// apiPort is the port that a server that still starts will bind: the last argument of its command line.
-func apiPort(_ *host, instance *v1alpha1.DrasiInstance) string {
+// apiPort is the port that a server that still starts will bind, from its command line.
+func apiPort(instance *v1alpha1.DrasiInstance) string {
 	GinkgoHelper()
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid(instance)))
 	Expect(err).NotTo(HaveOccurred())

@@ -91,9 +91,19 @@ type Desired struct {
 	APIPort uint16
 	// Listeners are those of components.
 	Listeners []Listener
+	// Resources bound the server and everything that it starts.
+	Resources Resources
 
 	// Grace is how long a graceful stop may take when the runtime is replaced.
 	Grace time.Duration
+}
+
+// Resources are limits; 0 is none.
+type Resources struct {
+	// Memory is in bytes.
+	Memory int64 `json:"memory,omitempty"`
+	// CPU is in thousandths of a core.
+	CPU int64 `json:"cpu,omitempty"`
 }
 
 // EnvVar is a variable of a server's environment.
@@ -231,9 +241,23 @@ const (
 	HealthHealthy Health = "Healthy"
 )
 
+// Limits is what becomes of Resources on a platform.
+type Limits string
+
+const (
+	// LimitsEnforced: the kernel enforces them.
+	LimitsEnforced Limits = "Enforced"
+	// LimitsUnenforced: nothing enforces them, and the administrator takes instances with limits all the same.
+	LimitsUnenforced Limits = "Unenforced"
+	// LimitsRefused: nothing enforces them, so an instance with limits is not taken.
+	LimitsRefused Limits = "Refused"
+)
+
 // Fingerprint is what a platform offers.
 type Fingerprint struct {
 	Health Health
+	// Limits tells what becomes of an instance with Resources; empty: not known.
+	Limits Limits
 	// Versions of drasi-server that can be run, sorted.
 	Versions []string
 	// Message says in words what is wrong or what cannot be done.

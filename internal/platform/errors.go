@@ -25,6 +25,8 @@ const (
 	CodeForeign Code = "Foreign"
 	// CodeStopping: a stop must end first.
 	CodeStopping Code = "Stopping"
+	// CodeLimitsRefused: limits are asked for, and nothing on this host enforces them.
+	CodeLimitsRefused Code = "LimitsRefused"
 	// CodeReplaceRefused: another hash runs and may not be replaced.
 	CodeReplaceRefused Code = "ReplaceRefused"
 )

@@ -113,7 +113,7 @@ var _ = Describe("Faults that users cause", func() {
 	It("never takes an empty server for Ready: a wrong path of the configuration gives a healthy one", func(ctx SpecContext) {
 		// The executable loses its configuration, as one started in a wrong directory does: contract 1.4.
 		script := filepath.Join(world.dir, "forgetful")
-		Expect(os.WriteFile(script, []byte("#!/bin/sh\ncase $1 in --version) exec "+world.server+" --version;; esac\nshift 2\nexec "+world.server+" --config elsewhere/server.yaml \"$@\"\n"), 0o700)).To(Succeed())
+		Expect(os.WriteFile(script, []byte("#!/bin/sh\ncase $1 in --version) exec "+world.server+" --version;; esac\nshift 2\nexec "+world.server+" --config elsewhere/server.yaml \"$@\"\n"), 0o755)).To(Succeed())
 		h := startHost(ctx, "--drasi-server", script)
 		instance := newInstance("fault-forgetful", h, simple)
 		create(ctx, instance)

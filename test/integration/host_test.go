@@ -40,7 +40,7 @@ func newHost(flags ...string) *host {
 	name := fmt.Sprintf("host-%d-%d", GinkgoParallelProcess(), number)
 	first := 20000 + 1000*(GinkgoParallelProcess()-1) + int(number%9)*100
 	h := &host{stateDir: filepath.Join(world.dir, name), ports: fmt.Sprintf("%d-%d", first, first+99)}
-	Expect(os.MkdirAll(h.stateDir, 0o700)).To(Succeed())
+	Expect(os.MkdirAll(h.stateDir, 0o755)).To(Succeed())
 	h.part = &part{name: name, log: filepath.Join(world.dir, name+".log"), args: append([]string{
 		"agent", "--kubeconfig", kubeconfig("draas-agent"), "--host", name, "--state-dir", h.stateDir,
 		"--drasi-server", world.server, "--plugins-dir", world.plugins, "--address", "127.0.0.1", "--port-range", h.ports,

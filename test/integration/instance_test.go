@@ -42,6 +42,7 @@ reactions:
 // newInstance is an instance pinned to a host.
 func newInstance(name string, h *host, config string) *v1alpha1.DrasiInstance {
 	GinkgoHelper()
+	openRecord(name)
 	instance := &v1alpha1.DrasiInstance{ObjectMeta: objectMeta("default", name)}
 	instance.Spec = v1alpha1.DrasiInstanceSpec{
 		Platform: v1alpha1.PlatformProcess, Version: "0.2.2", TerminationGracePeriodSeconds: 10, Config: parse(config),
@@ -60,7 +61,16 @@ func parse(config string) (parsed v1alpha1.ServerConfig) {
 }
 
 // record is the file in which the simulated servers of an instance note their starts and stops.
-func record(name string) string { return filepath.Join(world.dir, "record-"+name) }
+func record(name string) string { return filepath.Join(world.dir, "records", "of-"+name) }
+
+// openRecord makes the record one that servers of any user can write to: one of a later object may have another user than its predecessor.
+func openRecord(name string) {
+	GinkgoHelper()
+	file, err := os.OpenFile(record(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(file.Chmod(0o666)).To(Succeed())
+	Expect(file.Close()).To(Succeed())
+}
 
 // starts counts how often a server was started, and fails if two of them ever lived at a time.
 func starts(name string) int {

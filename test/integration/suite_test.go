@@ -60,6 +60,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	world.assets = os.Getenv("KUBEBUILDER_ASSETS")
 	Expect(world.assets).NotTo(BeEmpty(), "KUBEBUILDER_ASSETS must name a directory with etcd, kube-apiserver and kubectl: run `make test`")
 	world.dir = GinkgoT().TempDir()
+	// Servers may have user ids of their own: they must get to their directories, to the executable and to where they write themselves down.
+	Expect(os.Chmod(world.dir, 0o755)).To(Succeed())
+	Expect(os.Mkdir(filepath.Dir(record("")), 0o777)).To(Succeed())
+	Expect(os.Chmod(filepath.Dir(record("")), 0o777)).To(Succeed())
 	build(ctx)
 
 	var err error

@@ -2,7 +2,10 @@
 // package's init takes over before anything else of the program is initialised. It makes a clean process out of what it was given, waits for
 // the agent's word that the process has been recorded, and becomes the server. Nothing of it stays.
 //
-// It imports the standard library only: each import would cost every start.
+// A server never has more rights than its Spec says: a step that fails ends the launcher before exec, with the step's exit code. Whatever the
+// Spec says, a server has no capabilities and can gain none.
+//
+// It imports the standard library and x/sys only: each import would cost every start.
 package launcher
 
 // Name is the argument zero under which the executable is the launcher. The one argument is the path of the Spec.
@@ -30,7 +33,7 @@ const (
 )
 
 // FormatVersion is the version of Spec's form.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // Spec is what the launcher is to do. It is a file that only its owner can read, since values of the environment may be secret; it is
 // removed once the word to go on was given, so that its absence tells a start that was made from one that was not.
@@ -50,16 +53,32 @@ type Spec struct {
 	Dir []byte `json:"dir"`
 	// Umask is its file mode creation mask.
 	Umask int `json:"umask"`
-	// Limits are the resource limits that it gets as far as is permitted.
+	// CgroupProcs are the absolute paths of the cgroup.procs files of the groups that it joins, one for each hierarchy. It has joined them all
+	// before it waits for the word.
+	CgroupProcs [][]byte `json:"cgroupProcs,omitempty"`
+	// Limits are its resource limits.
 	Limits []Limit `json:"limits,omitempty"`
 	// OOMScoreAdj is what it gets as far as is permitted.
 	OOMScoreAdj int `json:"oomScoreAdj"`
+	// User is who it runs as. Nil: who the agent runs as, with the agent's supplementary groups.
+	User *User `json:"user,omitempty"`
+}
+
+// User is who a server runs as: these real, effective, saved and file system ids, and no supplementary groups. Probe tells whether the agent
+// may choose it.
+type User struct {
+	UID uint32 `json:"uid"`
+	GID uint32 `json:"gid"`
 }
 
 // Limit is a resource limit.
 type Limit struct {
 	// Resource is the number of the limit, for instance RLIMIT_NOFILE.
 	Resource int `json:"resource"`
-	// Soft is the wanted limit. The hard limit is left where it is, or raised to the soft one.
+	// Soft is the wanted limit.
 	Soft uint64 `json:"soft"`
+	// Cap makes the hard limit the same. Without it the hard limit is left where it is, or raised to the soft one.
+	Cap bool `json:"cap,omitempty"`
+	// Required makes it an error when the limit may not be set. Without it the server gets as much of it as is permitted.
+	Required bool `json:"required,omitempty"`
 }

@@ -153,7 +153,7 @@ func TestAFailingStepIsToldAndNothingIsExecuted(t *testing.T) {
 		code  int
 		text  string
 	}{
-		"other form":           {func(s *launcher.Spec) { s.FormatVersion++ }, launcher.ExitSpec, "form is 2"},
+		"other form":           {func(s *launcher.Spec) { s.FormatVersion++ }, launcher.ExitSpec, "form is 3"},
 		"no directory":         {func(s *launcher.Spec) { s.Dir = []byte("/nowhere") }, launcher.ExitStep, "enter the working directory"},
 		"no such limit":        {func(s *launcher.Spec) { s.Limits = []launcher.Limit{{Resource: 99}} }, launcher.ExitStep, "set the limits"},
 		"no executable":        {func(s *launcher.Spec) { s.Executable = []byte("/nowhere") }, launcher.ExitExec, "/nowhere: no such file"},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -22,18 +21,29 @@ type step struct {
 	do   func(*launcher) error
 }
 
-// steps are done in this order. What is done before the word to go on can be undone by dying; the spec is removed while the process still
-// has the rights of the agent, so whatever gives rights away comes after that.
+// steps are done in this order. What is done before the word to go on can be undone by dying.
+//
+// The groups are joined early, with the agent's rights, which their files ask for, and before the word: what becomes a server, and whatever
+// that starts, is in them from its first instruction. Limits and score come before rights are given away, since raising the one and lowering
+// the other need them. The specification is the agent's, so it is removed before the user changes. The bounding set needs a capability to be
+// dropped, so that comes before the user changes, which takes the capabilities away. Capabilities come after the user, since changing the user
+// needs them, and are cleared also where root stays root. Then the working directory is entered once more: it must be one that the server may
+// enter, while the first time tells of a missing one before anything was given away. Exec comes last.
 var steps = []step{
 	{"keep the agent's pipes out of the server", ExitStep, (*launcher).markPipes},
 	{"close what was inherited", ExitStep, (*launcher).closeInherited},
 	{"reset the signals", ExitStep, (*launcher).resetSignals},
 	{"set the file mode creation mask", ExitStep, (*launcher).setUmask},
+	{"join the cgroup", ExitStep, (*launcher).join},
 	{"set the limits", ExitStep, (*launcher).setLimits},
 	{"set the score for the out-of-memory killer", ExitStep, (*launcher).setOOMScore},
 	{"enter the working directory", ExitStep, (*launcher).enter},
 	{"wait for the agent", ExitNoGo, (*launcher).wait},
 	{"remove the launch specification", ExitStep, (*launcher).consume},
+	{"give up what could be gained", ExitStep, (*launcher).bound},
+	{"become the server's user", ExitStep, (*launcher).changeUser},
+	{"give up the capabilities", ExitStep, (*launcher).clearCapabilities},
+	{"enter the working directory as the server's user", ExitStep, (*launcher).enter},
 	{"execute the server", ExitExec, (*launcher).exec},
 }
 
@@ -98,41 +108,6 @@ func (l *launcher) resetSignals() error {
 func (l *launcher) setUmask() error {
 	syscall.Umask(l.spec.Umask)
 	return nil
-}
-
-// setLimits sets each limit as far as is permitted, which is never a reason not to start.
-func (l *launcher) setLimits() error {
-	for _, wanted := range l.spec.Limits {
-		var now syscall.Rlimit
-		if err := syscall.Getrlimit(wanted.Resource, &now); err != nil {
-			return fmt.Errorf("limit %d: %w", wanted.Resource, err)
-		}
-		raised := syscall.Rlimit{Cur: wanted.Soft, Max: max(wanted.Soft, now.Max)}
-		if err := syscall.Setrlimit(wanted.Resource, &raised); err == nil {
-			continue
-		}
-		most := syscall.Rlimit{Cur: min(wanted.Soft, now.Max), Max: now.Max}
-		if err := syscall.Setrlimit(wanted.Resource, &most); err != nil {
-			return fmt.Errorf("limit %d: %w", wanted.Resource, err)
-		}
-	}
-	return nil
-}
-
-// setOOMScore sets the score as far as is permitted: a lower one than the agent's is not.
-func (l *launcher) setOOMScore() error {
-	fd, err := syscall.Open("/proc/self/oom_score_adj", syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	_, err = syscall.Write(fd, strconv.AppendInt(nil, int64(l.spec.OOMScoreAdj), 10))
-	if closed := syscall.Close(fd); closed != nil {
-		return closed
-	}
-	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
-		return nil
-	}
-	return err
 }
 
 func (l *launcher) enter() error { return syscall.Chdir(string(l.spec.Dir)) }

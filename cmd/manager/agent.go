@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/agent"
@@ -36,7 +37,16 @@ Without {version} the one executable is asked for its version.`,
 			for _, platform := range platforms {
 				options.Platforms = append(options.Platforms, v1alpha1.Platform(platform))
 			}
-			return agent.Run(command.Context(), shared.connect, options, log.WithValues("host", options.Host))
+			hooks, wrap := failpoints("agent")
+			options.Hooks = hooks
+			connect := func() (*rest.Config, error) {
+				config, err := shared.connect()
+				if err == nil {
+					wrap(config)
+				}
+				return config, err
+			}
+			return agent.Run(command.Context(), connect, options, log.WithValues("host", options.Host))
 		},
 	}
 	shared.addFlags(command, "127.0.0.1:8082", "127.0.0.1:8083")

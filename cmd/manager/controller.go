@@ -28,6 +28,8 @@ Several may run for fail-over: --leader-elect lets one of them work. One that lo
 			if err != nil {
 				return err
 			}
+			_, wrap := failpoints("controller")
+			wrap(config)
 			options.MetricsAddress, options.HealthAddress = shared.metricsAddress, shared.healthAddress
 			return controller.Run(command.Context(), config, options, log)
 		},

@@ -34,6 +34,8 @@ type Options struct {
 	StopServersOnExit bool
 	// Version is the agent's own version.
 	Version string
+	// Hooks is for tests that crash the agent; nil: none.
+	Hooks *process.Hooks
 }
 
 // Validate says what is wrong with the options, naming the flag.

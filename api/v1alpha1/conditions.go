@@ -80,7 +80,7 @@ const (
 	ReasonRehearsalFailed = "RehearsalFailed"
 	// ReasonRestartRequired says that the generation can be applied only by a restart that is held back.
 	ReasonRestartRequired = "RestartRequired"
-	// ReasonPaused says that the generation is held back by the annotation draas.io/paused.
+	// ReasonPaused says that something is held back by the annotation draas.io/paused.
 	ReasonPaused = "Paused"
 )
 
@@ -102,10 +102,18 @@ const (
 	ReasonHostLost = "HostLost"
 )
 
-// Condition types and reasons of a DrasiHost.
+// ConditionOrphansHeld is a condition of a DrasiHost, whose summary is Ready. It is present and True only while orphans, servers of the host whose
+// DrasiInstance is gone, are not stopped because there are too many of them at once.
+const ConditionOrphansHeld = "OrphansHeld"
+
+// Reasons of a DrasiHost's conditions.
 const (
 	// ReasonAgentReady says that the agent serves its host.
 	ReasonAgentReady = "AgentReady"
 	// ReasonPlatformUnhealthy says that a platform of the host does not work.
 	ReasonPlatformUnhealthy = "PlatformUnhealthy"
+	// ReasonAllOrphaned says that every server of the host would be stopped as an orphan.
+	ReasonAllOrphaned = "AllOrphaned"
+	// ReasonManyOrphaned says that more servers would be stopped at once as orphans than the agent does by itself.
+	ReasonManyOrphaned = "ManyOrphaned"
 )

@@ -32,6 +32,19 @@ const (
 	PlatformHealthy PlatformHealth = "Healthy"
 )
 
+// PlatformLimits is what becomes of spec.resources.limits on a platform of a host.
+// +kubebuilder:validation:Enum=Enforced;Unenforced;Refused
+type PlatformLimits string
+
+const (
+	// LimitsEnforced says that the kernel enforces limits.
+	LimitsEnforced PlatformLimits = "Enforced"
+	// LimitsUnenforced says that nothing enforces limits, and that instances with limits are taken all the same.
+	LimitsUnenforced PlatformLimits = "Unenforced"
+	// LimitsRefused says that nothing enforces limits, and that no instance with limits is taken.
+	LimitsRefused PlatformLimits = "Refused"
+)
+
 // HostPlatform is what a host offers on one platform.
 type HostPlatform struct {
 	// type is the platform.
@@ -56,6 +69,11 @@ type HostPlatform struct {
 	// +kubebuilder:validation:Maximum=100000
 	Capacity *int32 `json:"capacity,omitempty"`
 
+	// limits is what becomes of spec.resources.limits of an instance: Enforced, Unenforced (it is taken all the same) or Refused (it is not taken).
+	// Absent means that it is not known, and then no instance with limits is taken.
+	// +optional
+	Limits PlatformLimits `json:"limits,omitempty"`
+
 	// message says in words what is wrong, or what the host cannot do.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -66,7 +84,7 @@ type HostPlatform struct {
 // DrasiHostStatus is what the host's agent says of its host.
 // +kubebuilder:validation:MinProperties=1
 type DrasiHostStatus struct {
-	// conditions tell whether the agent can serve instances: see Ready.
+	// conditions tell whether the agent can serve instances: see Ready. OrphansHeld is there only while orphans are not stopped.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -5,10 +5,10 @@ const (
 	// FinalizerRuntime holds a DrasiInstance until the host or the controller has proven that nothing of its runtime is left.
 	FinalizerRuntime = "draas.io/runtime"
 
-	// AnnotationPaused, with the value "true", asks that nothing of the instance be touched while its status is still reported.
+	// AnnotationPaused, on a DrasiInstance and with whatever value, asks that nothing of it be touched while its status is still reported.
 	AnnotationPaused = "draas.io/paused"
 
-	// AnnotationReap, on a DrasiHost, is the number of orphans that a person allows the agent to stop at once.
+	// AnnotationReap, on a DrasiHost, is a person's leave to stop as many orphans as the condition OrphansHeld names. It counts once.
 	AnnotationReap = "draas.io/reap"
 
 	// NamespaceAgents holds the hosts' Leases and the Secrets delivered to hosts.

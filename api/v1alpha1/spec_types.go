@@ -164,7 +164,7 @@ type Resources struct {
 	// +optional
 	Limits *ResourceAmounts `json:"limits,omitempty"`
 
-	// requests are what the cluster's scheduler sets aside, on AKS.
+	// requests are what the cluster's scheduler sets aside, on AKS only.
 	// +optional
 	Requests *ResourceAmounts `json:"requests,omitempty"`
 }
@@ -172,11 +172,11 @@ type Resources struct {
 // ResourceAmounts are amounts of what a server uses.
 // +kubebuilder:validation:MinProperties=1
 type ResourceAmounts struct {
-	// cpu is the time of processors, for instance 500m or 2.
+	// cpu is the time of processors, for instance 500m or 2; at least 10m.
 	// +optional
 	CPU *resource.Quantity `json:"cpu,omitempty"`
 
-	// memory is main memory, for instance 512Mi.
+	// memory is main memory, for instance 512Mi; at least 16Mi.
 	// +optional
 	Memory *resource.Quantity `json:"memory,omitempty"`
 }

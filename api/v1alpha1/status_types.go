@@ -96,7 +96,7 @@ type Termination struct {
 	// +required
 	FinishedAt metav1.Time `json:"finishedAt,omitzero"`
 
-	// message are the last lines of the server's standard error.
+	// message are the last lines of the server's standard error; where these explain nothing also the last ERROR lines of its standard output.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096

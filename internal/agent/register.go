@@ -128,6 +128,7 @@ func (r *registrar) offer(ctx context.Context, name v1alpha1.Platform) v1alpha1.
 	}
 	offer.Health = v1alpha1.PlatformHealth(found.Health)
 	offer.Versions = found.Versions[max(0, len(found.Versions)-maxVersions):] // the newest
+	offer.Limits = v1alpha1.PlatformLimits(found.Limits)
 	offer.Message = found.Message
 	return offer
 }

@@ -127,18 +127,12 @@ func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
 	return nil
 }
 
-// paused says whether the annotation is there, with whatever value.
-func paused(instance *v1alpha1.DrasiInstance) bool {
-	_, there := instance.Annotations[v1alpha1.AnnotationPaused]
-	return there
-}
-
 // worthAPass says whether an update of an object can change what is to be done: our own writes of its status cannot, but the controller's word
 // that the host is lost must be taken back.
 func worthAPass(update event.UpdateEvent) bool {
 	old, object := update.ObjectOld.(*v1alpha1.DrasiInstance), update.ObjectNew.(*v1alpha1.DrasiInstance)
 	if old.Generation != object.Generation || old.UID != object.UID || !old.DeletionTimestamp.Equal(object.DeletionTimestamp) ||
-		paused(old) != paused(object) {
+		instance.Paused(old) != instance.Paused(object) {
 		return true
 	}
 	live := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionLive)

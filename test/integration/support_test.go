@@ -34,8 +34,8 @@ var _ = Describe("What this release does not do yet", func() {
 		Entry("files", "files", "spec.files", func(i *v1alpha1.DrasiInstance) {
 			i.Spec.Files = []v1alpha1.File{{Path: "ca.pem", SecretKeyRef: reference}}
 		}),
-		Entry("resources", "resources", "spec.resources", func(i *v1alpha1.DrasiInstance) {
-			i.Spec.Resources = &v1alpha1.Resources{Limits: &v1alpha1.ResourceAmounts{Memory: ptr.To(resource.MustParse("1Gi"))}}
+		Entry("requests", "requests", "spec.resources.requests", func(i *v1alpha1.DrasiInstance) {
+			i.Spec.Resources = &v1alpha1.Resources{Requests: &v1alpha1.ResourceAmounts{Memory: ptr.To(resource.MustParse("1Gi"))}}
 		}),
 		Entry("Persistent", "persistent", "spec.storage.type", func(i *v1alpha1.DrasiInstance) {
 			i.Spec.Storage = &v1alpha1.Storage{Type: v1alpha1.StoragePersistent}
@@ -49,9 +49,6 @@ var _ = Describe("What this release does not do yet", func() {
 		Entry("InPlace", "in-place", "spec.updateStrategy.type", func(i *v1alpha1.DrasiInstance) {
 			i.Spec.UpdateStrategy = &v1alpha1.UpdateStrategy{Type: v1alpha1.UpdateInPlace}
 		}),
-		Entry("paused", "paused", v1alpha1.AnnotationPaused, func(i *v1alpha1.DrasiInstance) {
-			i.Annotations = map[string]string{v1alpha1.AnnotationPaused: "true"}
-		}),
 		Entry("UDP", "udp", "spec.ports[0].protocol", func(i *v1alpha1.DrasiInstance) {
 			i.Spec.Ports = []v1alpha1.Port{{Name: "x", Port: 9999, Protocol: "UDP"}}
 		}),
@@ -62,9 +59,11 @@ var _ = Describe("What this release does not do yet", func() {
 		instance := newInstance("later-running", h, simple)
 		create(ctx, instance)
 		running := awaitRunning(ctx, instance)
-		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Annotations = map[string]string{v1alpha1.AnnotationPaused: "true"} })
+		change(ctx, instance, func(i *v1alpha1.DrasiInstance) {
+			i.Spec.UpdateStrategy = &v1alpha1.UpdateStrategy{Type: v1alpha1.UpdateInPlace}
+		})
 		Expect(pid(await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonNotSupported))).To(Equal(pid(running)))
-		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Annotations = nil })
+		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Spec.UpdateStrategy = nil })
 		awaitRunning(ctx, instance)
 		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Spec.Placement.Host = "elsewhere" })
 		refused := await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonNotSupported)

@@ -17,8 +17,37 @@ const (
 	actionRelease action = "Release"
 )
 
-// decide says what is to be done, from what was observed and nothing else.
+// decide says what is to be done, from what was observed and nothing else. Of a paused instance nothing is.
 func decide(f *status.Facts) action {
+	if f.Paused {
+		return actionNone
+	}
+	return due(f)
+}
+
+// held says what a pause holds back; "" where it holds back nothing. What is under way already goes on by itself.
+func held(f *status.Facts) string {
+	if !f.Paused {
+		return ""
+	}
+	stopping := f.Runtime != nil && f.Runtime.State == platform.StateStopping
+	switch act := due(f); {
+	case act == actionNone:
+		return ""
+	case !f.Instance.DeletionTimestamp.IsZero():
+		return "the deletion"
+	case act == actionStop && stopping, act == actionEnsure && stopping && f.Runtime.NextHash == f.WantedHash:
+		return ""
+	case act == actionStop:
+		return "the stop"
+	case f.Runtime == nil || f.Runtime.State == platform.StateStopped:
+		return "the start"
+	}
+	return "the change"
+}
+
+// due says what is to be done where nothing is held back.
+func due(f *status.Facts) action {
 	if f.RuntimeUnknown {
 		return actionNone
 	}

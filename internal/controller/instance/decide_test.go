@@ -61,3 +61,58 @@ func TestDecisions(t *testing.T) {
 		})
 	}
 }
+
+func TestAPauseHoldsEverythingBackAndSaysWhat(t *testing.T) {
+	const wanted, other = "wanted", "other"
+	runtime := func(state platform.State, hash, next string) *platform.Observed {
+		return &platform.Observed{State: state, Hash: hash, NextHash: next}
+	}
+	now := metav1.Now()
+	deleted := func(f *status.Facts) { f.Instance.DeletionTimestamp = &now }
+	stopped := func(f *status.Facts) { f.Instance.Spec.State = v1alpha1.StateStopped }
+	invalid := func(f *status.Facts) { f.Plan.Findings = []drasi.Finding{{Field: "x"}} }
+	tests := []struct {
+		name    string
+		runtime *platform.Observed
+		with    func(*status.Facts)
+		want    string
+	}{
+		{"what runs is what is wanted", runtime(platform.StateRunning, wanted, ""), nil, ""},
+		{"what is wanted has crashed and is restarted", runtime(platform.StateWaiting, wanted, ""), nil, ""},
+		{"nothing runs", nil, nil, "the start"},
+		{"it was stopped", runtime(platform.StateStopped, wanted, ""), nil, "the start"},
+		{"something else runs", runtime(platform.StateRunning, other, ""), nil, "the change"},
+		{"a replacement is under way", runtime(platform.StateStopping, other, wanted), nil, ""},
+		{"a stop is asked for", runtime(platform.StateRunning, wanted, ""), stopped, "the stop"},
+		{"a stop is under way", runtime(platform.StateStopping, wanted, ""), stopped, ""},
+		{"it is stopped as asked", runtime(platform.StateStopped, wanted, ""), stopped, ""},
+		{"it is deleted", runtime(platform.StateRunning, wanted, ""), deleted, "the deletion"},
+		{"it is deleted and was stopping", runtime(platform.StateStopping, wanted, ""), deleted, "the deletion"},
+		{"it is deleted and nothing is left", nil, deleted, "the deletion"},
+		{"an invalid generation over a good server", runtime(platform.StateRunning, other, ""), invalid, ""},
+		{"the platform does not answer", nil, func(f *status.Facts) { f.RuntimeUnknown = true }, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			facts := &status.Facts{
+				Instance: &v1alpha1.DrasiInstance{}, Plan: &drasi.Plan{}, WantedHash: wanted, Runtime: test.runtime, Paused: true,
+			}
+			if test.with != nil {
+				test.with(facts)
+			}
+			if got := decide(facts); got != actionNone {
+				t.Errorf("decided %s", got)
+			}
+			if got := held(facts); got != test.want {
+				t.Errorf("held %q, want %q", got, test.want)
+			}
+			if replacesPredecessor(facts, decide(facts)) {
+				t.Error("the server of an earlier object would be stopped")
+			}
+			facts.Paused = false
+			if got := held(facts); got != "" {
+				t.Errorf("not paused, and %q is held", got)
+			}
+		})
+	}
+}

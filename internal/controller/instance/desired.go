@@ -20,12 +20,14 @@ func Grace(spec *v1alpha1.DrasiInstanceSpec) time.Duration {
 	return graceDefault
 }
 
-// PlanOf parses and validates an instance's configuration.
+// PlanOf parses and validates what an instance asks for.
 func PlanOf(instance *v1alpha1.DrasiInstance) *drasi.Plan {
-	return drasi.NewPlan(drasi.Input{
+	plan := drasi.NewPlan(drasi.Input{
 		Config: &instance.Spec.Config, Name: instance.Name, Env: literalEnv(&instance.Spec),
 		Ports: instance.Spec.Ports, Expose: instance.Spec.Expose == v1alpha1.ExposeHost,
 	})
+	plan.Findings = append(plan.Findings, limitFindings(&instance.Spec)...)
+	return plan
 }
 
 // RefOf names an instance's runtime.
@@ -39,7 +41,7 @@ func desired(instance *v1alpha1.DrasiInstance, plan *drasi.Plan, hash string) pl
 		Ref: RefOf(instance), Hash: hash, Generation: instance.Generation, Replace: true,
 		Version: instance.Spec.Version, InstanceID: plan.InstanceID, Config: plan.Rendered,
 		Folders: plan.Folders, Expose: instance.Spec.Expose == v1alpha1.ExposeHost, APIPort: plan.APIPort,
-		Listeners: Listeners(plan), Grace: Grace(&instance.Spec),
+		Listeners: Listeners(plan), Resources: Limits(&instance.Spec), Grace: Grace(&instance.Spec),
 	}
 	for name, value := range literalEnv(&instance.Spec) {
 		want.Env = append(want.Env, platform.EnvVar{Name: name, Value: value})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/drasi"
+	"github.com/draas-io/draas/internal/platform"
 )
 
 // hashInputs are the inputs that decide on a replacement, in the first version of the list. Everything else (deadlines, placement, strategy,
@@ -21,6 +22,13 @@ type hashInputs struct {
 	Expose       v1alpha1.Expose   `json:"expose,omitempty"`
 	Ports        []v1alpha1.Port   `json:"ports,omitempty"`
 	RestartToken string            `json:"restartToken,omitempty"`
+	Limits       *hashLimits       `json:"limits,omitempty"`
+}
+
+// hashLimits are limits in one way of writing them: 512Mi and 536870912 are the same.
+type hashLimits struct {
+	MemoryBytes int64 `json:"memoryBytes,omitempty"`
+	CPUMilli    int64 `json:"cpuMilli,omitempty"`
 }
 
 // InputHash returns the hash of an instance's inputs. Values of variables enter it only as parts of a SHA-256.
@@ -31,6 +39,9 @@ func InputHash(spec *v1alpha1.DrasiInstanceSpec, plan *drasi.Plan) (string, erro
 	}
 	if len(spec.Env) > 0 {
 		inputs.Env = literalEnv(spec)
+	}
+	if limits := Limits(spec); limits != (platform.Resources{}) {
+		inputs.Limits = &hashLimits{MemoryBytes: limits.Memory, CPUMilli: limits.CPU}
 	}
 	data, err := json.Marshal(inputs)
 	if err != nil {

@@ -3,6 +3,7 @@ package instance
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -23,6 +24,8 @@ spec:
   env: [{name: A, value: "1"}]
 `
 	baseHash = "v1-cfdecdd4bec7a282860a44cfc5298732"
+	// limitedHash is that of the same instance with limits, fixed when they were first enforced.
+	limitedHash = "v1-a924707d08b4cb67705bbd4c38516123"
 )
 
 func hashOf(t *testing.T, mutate func(*v1alpha1.DrasiInstance)) string {
@@ -48,6 +51,46 @@ func hashOf(t *testing.T, mutate func(*v1alpha1.DrasiInstance)) string {
 func TestTheHashOfAnEarlierReleaseIsStillTheSame(t *testing.T) {
 	if got := hashOf(t, nil); got != baseHash {
 		t.Errorf("hash %s, was %s: an upgrade would restart every server", got, baseHash)
+	}
+	if got := hashOf(t, limited("512Mi", "1")); got != limitedHash {
+		t.Errorf("hash with limits %s, was %s: an upgrade would restart every server", got, limitedHash)
+	}
+}
+
+// limited sets limits, "" for none.
+func limited(memory, cpu string) func(*v1alpha1.DrasiInstance) {
+	return func(i *v1alpha1.DrasiInstance) {
+		limits := &v1alpha1.ResourceAmounts{}
+		if memory != "" {
+			limits.Memory = ptr.To(resource.MustParse(memory))
+		}
+		if cpu != "" {
+			limits.CPU = ptr.To(resource.MustParse(cpu))
+		}
+		i.Spec.Resources = &v1alpha1.Resources{Limits: limits}
+	}
+}
+
+func TestLimitsHashByTheirAmount(t *testing.T) {
+	before := hashOf(t, nil)
+	for _, same := range [][2]string{{"512Mi", "536870912"}, {"1Gi", "1024Mi"}, {"1G", "1000M"}} {
+		if hashOf(t, limited(same[0], "")) != hashOf(t, limited(same[1], "")) {
+			t.Errorf("memory %s and %s differ", same[0], same[1])
+		}
+	}
+	if hashOf(t, limited("", "1")) != hashOf(t, limited("", "1000m")) {
+		t.Error("cpu 1 and 1000m differ")
+	}
+	seen := map[string]string{before: "none"}
+	for _, limits := range [][2]string{{"512Mi", ""}, {"", "500m"}, {"512Mi", "500m"}, {"513Mi", "500m"}, {"512Mi", "501m"}} {
+		hash := hashOf(t, limited(limits[0], limits[1]))
+		if other, there := seen[hash]; there {
+			t.Errorf("limits %v hash like %v", limits, other)
+		}
+		seen[hash] = limits[0] + " " + limits[1]
+	}
+	if hashOf(t, func(i *v1alpha1.DrasiInstance) { i.Spec.Resources = &v1alpha1.Resources{} }) != before {
+		t.Error("no limits in words restart")
 	}
 }
 

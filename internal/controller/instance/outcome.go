@@ -77,6 +77,8 @@ func note(facts *status.Facts, code platform.Code, message string) {
 		facts.Placement = &status.Problem{Reason: v1alpha1.ReasonVersionUnavailable, Message: message}
 	case platform.CodePortConflict:
 		facts.Placement = &status.Problem{Reason: v1alpha1.ReasonPortConflict, Message: message}
+	case platform.CodeLimitsRefused:
+		facts.Placement = &status.Problem{Reason: v1alpha1.ReasonNoHost, Message: message}
 	case platform.CodePluginsMissing:
 		facts.Apply = &status.Problem{Reason: v1alpha1.ReasonPluginsMissing, Message: message}
 	case platform.CodeReplaceRefused:

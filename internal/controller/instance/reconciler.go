@@ -80,7 +80,8 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 		return ctrl.Result{}, err
 	}
 	act := decide(facts)
-	if act == actionEnsure && facts.Runtime == nil {
+	facts.Held = held(facts)
+	if replacesPredecessor(facts, act) {
 		waiting, err := r.stopPredecessors(ctx, instance)
 		if err != nil {
 			return ctrl.Result{}, err
@@ -131,7 +132,7 @@ func unasked(facts *status.Facts) bool {
 func (r *Reconciler) observe(ctx context.Context, instance *v1alpha1.DrasiInstance) (*status.Facts, error) {
 	facts := &status.Facts{
 		Instance: instance, Host: r.Host, HostAddress: r.HostAddress,
-		Unsupported: Unsupported(instance, r.Platform), Plan: PlanOf(instance),
+		Paused: Paused(instance), Unsupported: Unsupported(instance, r.Platform), Plan: PlanOf(instance),
 	}
 	if len(facts.Plan.Findings) == 0 {
 		hash, err := InputHash(&instance.Spec, facts.Plan)
@@ -197,6 +198,15 @@ func (r *Reconciler) act(ctx context.Context, facts *status.Facts, act action) e
 // keepsData says whether the server's data outlives the instance.
 func keepsData(spec *v1alpha1.DrasiInstanceSpec) bool {
 	return spec.Storage != nil && (spec.Storage.OnDelete == "Retain" || spec.Storage.OnDelete == "" && spec.Storage.Type == v1alpha1.StoragePersistent)
+}
+
+// replacesPredecessor says whether what runs for an earlier object of the same name must end: before the server of this one starts, and also where
+// no server of the name shall run.
+func replacesPredecessor(f *status.Facts, act action) bool {
+	if f.Runtime != nil || f.RuntimeUnknown || f.Paused {
+		return false
+	}
+	return act == actionEnsure || act == actionNone && f.Instance.Spec.State == v1alpha1.StateStopped
 }
 
 // stopPredecessors stops and removes what runs for an earlier object of the same name. It says whether some of it is still there: at most one

@@ -22,13 +22,11 @@ func Unsupported(instance *v1alpha1.DrasiInstance, supported ...v1alpha1.Platfor
 	}
 	refuse(len(spec.EnvFrom) > 0, "spec.envFrom", "references to Secrets and ConfigMaps are")
 	refuse(len(spec.Files) > 0, "spec.files", "files from Secrets and ConfigMaps are")
-	refuse(spec.Resources != nil, "spec.resources", "limits are")
+	refuse(spec.Resources != nil && spec.Resources.Requests != nil, "spec.resources.requests", "setting resources aside is")
 	refuse(spec.Storage != nil && spec.Storage.Type == v1alpha1.StoragePersistent, "spec.storage.type", "Persistent is")
 	refuse(spec.Placement != nil && spec.Placement.HostSelector != nil, "spec.placement.hostSelector", "selecting hosts by labels is")
 	refuse(spec.Health != nil, "spec.health", "healing of components is")
 	refuse(spec.UpdateStrategy != nil && spec.UpdateStrategy.Type == v1alpha1.UpdateInPlace, "spec.updateStrategy.type", "InPlace is")
-	_, paused := instance.Annotations[v1alpha1.AnnotationPaused]
-	refuse(paused, "metadata.annotations["+v1alpha1.AnnotationPaused+"]", "pausing is")
 	for i := range spec.Ports {
 		refuse(spec.Ports[i].Protocol == "UDP", fmt.Sprintf("spec.ports[%d].protocol", i), "UDP is")
 	}
@@ -37,6 +35,12 @@ func Unsupported(instance *v1alpha1.DrasiInstance, supported ...v1alpha1.Platfor
 			instance.Status.Host, host.Host))
 	}
 	return said
+}
+
+// Paused says whether a person asks that nothing of the instance be touched: whatever value the annotation has.
+func Paused(instance *v1alpha1.DrasiInstance) bool {
+	_, there := instance.Annotations[v1alpha1.AnnotationPaused]
+	return there
 }
 
 func contains(list []v1alpha1.Platform, platform v1alpha1.Platform) bool {

@@ -20,6 +20,8 @@ type Demand struct {
 	Pin       string
 	Version   string
 	Listeners []platform.Listener
+	// Limited says that the instance has limits, which the host must keep.
+	Limited bool
 }
 
 // Claim is what an instance that is placed holds on its host.
@@ -39,7 +41,7 @@ type Candidate struct {
 type filter func(demand *Demand, candidate *Candidate) (reason, words string)
 
 // filters in the order in which they are applied: where all hosts fall out, the filter at which the last of them did names the reason.
-var filters = []filter{serves, schedulable, admits, hasVersion, portsFree, hasRoom}
+var filters = []filter{serves, limits, schedulable, admits, hasVersion, portsFree, hasRoom}
 
 // Choose picks the host for an instance, or says why there is none. Of the hosts that can take it the one with the fewest instances is chosen, of
 // those the first by name, so that the same world always gives the same choice.
@@ -111,6 +113,19 @@ func serves(demand *Demand, candidate *Candidate) (reason, words string) {
 		return v1alpha1.ReasonNoHost, fmt.Sprintf("the platform %s of host %s is not healthy", demand.Platform, name)
 	}
 	return "", ""
+}
+
+// limits refuses hosts that would run an instance without the limits that it has, or that do not say what becomes of them.
+func limits(demand *Demand, candidate *Candidate) (reason, words string) {
+	if !demand.Limited {
+		return "", ""
+	}
+	switch offer(demand, candidate).Limits {
+	case v1alpha1.LimitsEnforced, v1alpha1.LimitsUnenforced:
+		return "", ""
+	case v1alpha1.LimitsRefused:
+	}
+	return v1alpha1.ReasonNoHost, fmt.Sprintf("spec.resources.limits: host %s cannot enforce limits and takes no instance that has them", candidate.Host.Name)
 }
 
 func schedulable(_ *Demand, candidate *Candidate) (reason, words string) {

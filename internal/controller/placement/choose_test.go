@@ -44,11 +44,15 @@ func TestTheHostIsChosenByFilterThenByLoadThenByName(t *testing.T) {
 	}
 	full := func(c *Candidate) { c.Host.Status.Platforms[0].Capacity = ptr.To(int32(1)) }
 	wanted := []platform.Listener{{Component: "mine", Address: loopback, Port: 8081}}
+	limits := func(limits v1alpha1.PlatformLimits) func(*Candidate) {
+		return func(c *Candidate) { c.Host.Status.Platforms[0].Limits = limits }
+	}
 	tests := []struct {
 		name       string
 		pin        string
 		version    string
 		listeners  []platform.Listener
+		limited    bool
 		candidates []Candidate
 		host       string
 		reason     string
@@ -71,6 +75,12 @@ func TestTheHostIsChosenByFilterThenByLoadThenByName(t *testing.T) {
 		{name: "port taken on every address", listeners: wanted, candidates: []Candidate{candidate("a", holding(every))}, reason: v1alpha1.ReasonPortConflict},
 		{name: "port free elsewhere", listeners: wanted, candidates: []Candidate{candidate("a", holding(loopback)), candidate("b", carrying(5))}, host: "b"},
 		{name: "full", candidates: []Candidate{candidate("a", full, carrying(1))}, reason: v1alpha1.ReasonCapacityExhausted, words: []string{"a", "1"}},
+		{name: "limits enforced", limited: true, candidates: []Candidate{candidate("a", limits(v1alpha1.LimitsRefused)), candidate("b", limits(v1alpha1.LimitsEnforced), carrying(3))}, host: "b"},
+		{name: "limits not enforced, and taken all the same", limited: true, candidates: []Candidate{candidate("a", limits(v1alpha1.LimitsUnenforced))}, host: "a"},
+		{name: "limits refused", limited: true, candidates: []Candidate{candidate("a", limits(v1alpha1.LimitsRefused))}, reason: v1alpha1.ReasonNoHost, words: []string{"spec.resources.limits", "a"}},
+		{name: "limits refused by the pinned host", pin: "a", limited: true, candidates: []Candidate{candidate("a", limits(v1alpha1.LimitsRefused)), candidate("b", limits(v1alpha1.LimitsEnforced))}, reason: v1alpha1.ReasonNoHost, words: []string{"spec.resources.limits", "a"}},
+		{name: "nothing known of limits", limited: true, candidates: []Candidate{candidate("a")}, reason: v1alpha1.ReasonNoHost, words: []string{"spec.resources.limits"}},
+		{name: "no limits on a host that refuses them", candidates: []Candidate{candidate("a", limits(v1alpha1.LimitsRefused))}, host: "a"},
 		{
 			name: "the last filter names the reason", version: "0.2.2", candidates: []Candidate{candidate("a", cordoned), candidate("b", full, carrying(1))},
 			reason: v1alpha1.ReasonCapacityExhausted, words: []string{"b"},
@@ -82,7 +92,7 @@ func TestTheHostIsChosenByFilterThenByLoadThenByName(t *testing.T) {
 			if version == "" {
 				version = "0.2.2"
 			}
-			host, problem := Choose(&Demand{Platform: v1alpha1.PlatformProcess, Pin: test.pin, Version: version, Listeners: test.listeners}, test.candidates)
+			host, problem := Choose(&Demand{Platform: v1alpha1.PlatformProcess, Pin: test.pin, Version: version, Listeners: test.listeners, Limited: test.limited}, test.candidates)
 			if host != test.host {
 				t.Errorf("host %q, want %q (%v)", host, test.host, problem)
 			}

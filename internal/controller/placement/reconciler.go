@@ -84,6 +84,9 @@ func (r *Reconciler) release(ctx context.Context, object *v1alpha1.DrasiInstance
 	if !controllerutil.ContainsFinalizer(object, v1alpha1.FinalizerRuntime) {
 		return nil
 	}
+	if instance.Paused(object) {
+		return r.hold(ctx, object)
+	}
 	updated := object.DeepCopy()
 	controllerutil.RemoveFinalizer(updated, v1alpha1.FinalizerRuntime)
 	logf.FromContext(ctx).Info("Letting the deleted instance go")
@@ -94,15 +97,33 @@ func (r *Reconciler) release(ctx context.Context, object *v1alpha1.DrasiInstance
 	return nil
 }
 
+// hold leaves a deleted instance as it is while it is paused. Of one that has a host the host's agent says so.
+func (r *Reconciler) hold(ctx context.Context, object *v1alpha1.DrasiInstance) error {
+	if object.Status.Host != "" {
+		return nil
+	}
+	facts := &status.Facts{
+		Instance: object, Now: r.clock.Now(), Paused: true, Held: "the deletion",
+		Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),
+	}
+	_, err := r.writer.Write(ctx, object, status.Compute(facts))
+	return err
+}
+
 // place validates an instance that has no host, and gives it one.
 func (r *Reconciler) place(ctx context.Context, object *v1alpha1.DrasiInstance) (ctrl.Result, error) {
 	facts := &status.Facts{
 		Instance: object, Now: r.clock.Now(),
-		Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),
+		Paused: instance.Paused(object), Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),
 	}
 	key := client.ObjectKeyFromObject(object)
 	if object.Spec.State == v1alpha1.StateStopped || len(facts.Unsupported) > 0 || len(facts.Plan.Findings) > 0 {
 		r.setWaiting(key, false)
+		return r.writer.Write(ctx, object, status.Compute(facts))
+	}
+	if facts.Paused {
+		r.setWaiting(key, false)
+		facts.Held = "the start"
 		return r.writer.Write(ctx, object, status.Compute(facts))
 	}
 	// Before the hosts are looked at: what changes meanwhile must find the instance waiting.
@@ -123,7 +144,10 @@ func (r *Reconciler) place(ctx context.Context, object *v1alpha1.DrasiInstance) 
 }
 
 func demandOf(object *v1alpha1.DrasiInstance, listeners []platform.Listener) *Demand {
-	demand := &Demand{Key: client.ObjectKeyFromObject(object), Platform: object.Spec.Platform, Version: object.Spec.Version, Listeners: listeners}
+	demand := &Demand{
+		Key: client.ObjectKeyFromObject(object), Platform: object.Spec.Platform, Version: object.Spec.Version, Listeners: listeners,
+		Limited: instance.Limits(&object.Spec) != (platform.Resources{}),
+	}
 	if object.Spec.Placement != nil {
 		demand.Pin = object.Spec.Placement.Host
 	}

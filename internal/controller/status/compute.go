@@ -92,8 +92,12 @@ func placed(f *Facts) verdict {
 		return no(f.Placement.Reason, f.Placement.Message)
 	case f.Runtime != nil && platform.CodeOf(f.Runtime.StartError) == platform.CodeVersionUnavailable:
 		return no(v1alpha1.ReasonVersionUnavailable, f.Runtime.StartError.Error())
+	case f.Runtime != nil && platform.CodeOf(f.Runtime.StartError) == platform.CodeLimitsRefused:
+		return no(v1alpha1.ReasonNoHost, f.Runtime.StartError.Error())
 	case conflicts(f) != "":
 		return no(v1alpha1.ReasonPortConflict, conflicts(f))
+	case f.Host == "" && f.Held != "":
+		return unknown(v1alpha1.ReasonPending, "not placed while the instance is paused")
 	case f.Host == "" && !f.wantsRunning():
 		return unknown(v1alpha1.ReasonPending, "a stopped instance is placed when it is started")
 	case f.Host == "":
@@ -158,6 +162,9 @@ func notices(f *Facts) []string {
 }
 
 func configApplied(f *Facts) verdict {
+	if f.Held != "" {
+		return no(v1alpha1.ReasonPaused, fmt.Sprintf("%s is held back by the annotation %s", f.Held, v1alpha1.AnnotationPaused))
+	}
 	if f.Apply != nil {
 		return no(f.Apply.Reason, f.Apply.Message)
 	}
@@ -224,11 +231,11 @@ func crashed(f *Facts) verdict {
 	case exit == nil:
 		return no(v1alpha1.ReasonStarting, "")
 	case exit.Reason == platform.ExitOOMKilled:
-		return no(v1alpha1.ReasonOOMKilled, exitMessage(exit))
+		return no(v1alpha1.ReasonOOMKilled, exitMessage(exit, f.memoryLimit(exit)))
 	case drasi.ClassifyExit(exit.Stderr).Problem == drasi.ExitPortConflict:
 		return no(v1alpha1.ReasonPortConflict, drasi.ClassifyExit(exit.Stderr).Message)
 	}
-	return no(v1alpha1.ReasonCrashLoopBackOff, exitMessage(exit))
+	return no(v1alpha1.ReasonCrashLoopBackOff, exitMessage(exit, f.memoryLimit(exit)))
 }
 
 // deadlineDefault is the default of spec.startupDeadlineSeconds.
@@ -307,12 +314,16 @@ func released(f *Facts) verdict {
 func ready(f *Facts, verdicts map[string]verdict) verdict {
 	valid, alive := verdicts[v1alpha1.ConditionConfigValid], verdicts[v1alpha1.ConditionLive]
 	switch {
+	case f.deleting() && f.Held != "":
+		return verdicts[v1alpha1.ConditionConfigApplied]
 	case f.deleting():
 		return no(v1alpha1.ReasonStopping, "the instance is being deleted")
 	case valid.status == metav1.ConditionFalse:
 		return valid
 	case f.HostLost:
 		return unknown(alive.reason, alive.message)
+	case !f.wantsRunning() && f.Held != "":
+		return verdicts[v1alpha1.ConditionConfigApplied]
 	case !f.wantsRunning():
 		if alive.reason == v1alpha1.ReasonStopped {
 			return yes(v1alpha1.ReasonStopped, "")

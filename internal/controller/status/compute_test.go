@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -69,6 +71,9 @@ func invalid(f *Facts) {
 	f.Plan.Findings, f.WantedHash = []drasi.Finding{{Field: "spec.config.sources[0].id", Message: "is wrong"}}, ""
 }
 
+// paused is a pause that holds something back, or nothing.
+func paused(held string) mutation { return func(f *Facts) { f.Paused, f.Held = true, held } }
+
 func clash(f *Facts) {
 	f.Plan.Findings, f.WantedHash = []drasi.Finding{{Field: "spec.config.sources[1].port", Message: "is taken", Conflict: true}}, ""
 }
@@ -123,6 +128,24 @@ var cases = []struct {
 	{"stopped and never placed", with(stopped, unplaced), "True", "Stopped", "", "False", "False"},
 	{"host lost", with(func(f *Facts) { f.HostLost, f.Runtime, f.Probe = true, nil, nil }), "Unknown", "HostLost", "node-a", "Unknown", "Unknown"},
 	{"the platform does not answer", with(func(f *Facts) { f.RuntimeUnknown, f.Runtime, f.Probe = true, nil, nil }), "Unknown", "Pending", "does not answer", "Unknown", "Unknown"},
+	{"killed for the memory limit that it has", with(
+		func(f *Facts) {
+			f.Instance.Spec.Resources = &v1alpha1.Resources{Limits: &v1alpha1.ResourceAmounts{Memory: ptr.To(resource.MustParse("64Mi"))}}
+		},
+		waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9}),
+	), "False", "OOMKilled", "limit of 64Mi", "False", "Unknown"},
+	{"limits refused by the host", with(func(f *Facts) { f.WantedHash, f.Placement = "h4", &Problem{v1alpha1.ReasonNoHost, "no limits here"} }), "False", "NoHost", "no limits", "True", "True"},
+	{"paused and nothing held back", with(paused("")), "True", "Running", "", "True", "True"},
+	{"paused and crashed", with(waiting(platform.Exit{Reason: platform.ExitKilled, Signal: 9}), paused("")), "False", "CrashLoopBackOff", "signal 9", "False", "Unknown"},
+	{"paused over a change", with(func(f *Facts) { f.WantedHash = "h4" }, paused("the change")), "False", "Paused", "the change is held back by the annotation draas.io/paused", "True", "True"},
+	{"paused over a stop", with(stopped, paused("the stop")), "False", "Paused", "the stop", "True", "True"},
+	{"paused over a start", with(nothing, paused("the start")), "False", "Paused", "the start", "False", "Unknown"},
+	{"paused before placement", with(unplaced, paused("the start")), "False", "Paused", "the start", "False", "Unknown"},
+	{"paused over an invalid generation", with(invalid, paused("")), "False", "InvalidConfig", "spec.config", "True", "True"},
+	{"paused over an invalid generation that asks for a stop", with(invalid, stopped, paused("the stop")), "False", "InvalidConfig", "spec.config", "True", "True"},
+	{"paused over a deletion", with(deleted, paused("the deletion")), "False", "Paused", "the deletion", "True", "True"},
+	{"paused and host lost", with(func(f *Facts) { f.HostLost, f.Runtime, f.Probe = true, nil, nil }, paused("")), "Unknown", "HostLost", "node-a", "Unknown", "Unknown"},
+	{"stopped as asked and paused", with(stopped, func(f *Facts) { f.Runtime.State, f.Runtime.Incarnation = platform.StateStopped, "" }, paused("")), "True", "Stopped", "", "False", "False"},
 	{"being deleted", with(deleted, func(f *Facts) { f.Runtime.State = platform.StateStopping }), "False", "Stopping", "deleted", "False", "Unknown"},
 }
 
@@ -246,5 +269,43 @@ func TestTextsAreBoundedAtCharacters(t *testing.T) {
 	}
 	if got := bounded("a\xffb", 10); got != "a\uFFFDb" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestTheLastTerminationHasTheWordsThatExplainIt(t *testing.T) {
+	const logged = "2026-01-02T03:04:05.000000Z ERROR drasi_server: cannot reach the database\n2026-01-02T03:04:06.000000Z  INFO drasi_server: waiting\n"
+	long := strings.Repeat("a line of noise\n", 1000) + "the last line"
+	tests := []struct {
+		name   string
+		exit   platform.Exit
+		has    []string
+		hasNot []string
+	}{
+		{"an error on standard error", platform.Exit{Reason: platform.ExitError, Stderr: "Error: words", Stdout: logged}, []string{"Error: words"}, []string{"database"}},
+		{"killed for memory", platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9, Stdout: logged}, []string{"last errors on standard output", "cannot reach the database"}, []string{"waiting"}},
+		{"a start that hung", platform.Exit{Reason: platform.ExitKilled, Signal: 9, Stderr: "a warning", Stdout: logged}, []string{"a warning", "cannot reach the database"}, nil},
+		{"nothing said", platform.Exit{Reason: platform.ExitKilled, Signal: 9}, nil, []string{"standard output"}},
+		{"the end of a long text", platform.Exit{Reason: platform.ExitError, Stderr: long, Stdout: logged}, []string{"the last line", "cannot reach"}, nil},
+		{"the end of one long line", platform.Exit{Reason: platform.ExitError, Stderr: strings.Repeat("é", 5000) + "end"}, []string{"end"}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			facts := wellRunning()
+			waiting(test.exit)(facts)
+			got := Compute(facts).LastTermination
+			if got.Reason != string(test.exit.Reason) || len(got.Message) > maxTerminationMessage || !utf8.ValidString(got.Message) {
+				t.Errorf("%s with %d bytes", got.Reason, len(got.Message))
+			}
+			for _, words := range test.has {
+				if !strings.Contains(got.Message, words) {
+					t.Errorf("%q is not in %q", words, got.Message)
+				}
+			}
+			for _, words := range test.hasNot {
+				if strings.Contains(got.Message, words) {
+					t.Errorf("%q is in %q", words, got.Message)
+				}
+			}
+		})
 	}
 }

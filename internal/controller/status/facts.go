@@ -27,6 +27,11 @@ type Facts struct {
 	// HostLost says that the host's agent has not been heard of: nothing below is known.
 	HostLost bool
 
+	// Paused says that nothing of the instance is to be touched.
+	Paused bool
+	// Held names what is not done since the instance is paused; "": nothing is held back.
+	Held string
+
 	// Unsupported are the fields that this release does not support, with what is said of them.
 	Unsupported []string
 	// Plan is the parsed configuration; nil where it was not looked at.
@@ -115,6 +120,15 @@ func (f *Facts) failedStart() *platform.Exit {
 		return nil
 	}
 	return f.Runtime.LastExit
+}
+
+// memoryLimit is the memory limit of the run that ended, "" where it is not known.
+func (f *Facts) memoryLimit(exit *platform.Exit) string {
+	resources := f.Instance.Spec.Resources
+	if resources == nil || resources.Limits == nil || resources.Limits.Memory == nil || exit.Hash != f.WantedHash {
+		return ""
+	}
+	return resources.Limits.Memory.String()
 }
 
 // serverAddress is the address at which a listener answers.

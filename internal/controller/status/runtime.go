@@ -66,7 +66,7 @@ func termination(exit *platform.Exit) *v1alpha1.Termination {
 	}
 	return &v1alpha1.Termination{
 		ExitCode: exit.Code, Signal: exit.Signal, Reason: string(exit.Reason), FinishedAt: metav1.NewTime(exit.FinishedAt.Truncate(time.Second)),
-		Message: bounded(exit.Stderr, maxTerminationMessage),
+		Message: lastWords(exit),
 	}
 }
 

@@ -176,7 +176,7 @@ func (w *Writer) announce(instance *v1alpha1.DrasiInstance, next *v1alpha1.Drasi
 		return
 	}
 	kind := corev1.EventTypeNormal
-	if after.Status != metav1.ConditionTrue && !inProgress(next) {
+	if after.Status != metav1.ConditionTrue && !inProgress(next) && after.Reason != v1alpha1.ReasonPaused {
 		kind = corev1.EventTypeWarning
 	}
 	note := after.Message

@@ -170,7 +170,7 @@ func (w *World) fingerprint() platform.Fingerprint {
 		versions = append(versions, version)
 	}
 	slices.Sort(versions)
-	return platform.Fingerprint{Health: platform.HealthHealthy, Versions: versions}
+	return platform.Fingerprint{Health: platform.HealthHealthy, Limits: w.limits, Versions: versions}
 }
 
 // ensure does Ensure for a runtime that is up to date.
@@ -245,6 +245,9 @@ func (w *World) begun(r *runtime, desired *platform.Desired) error {
 func (w *World) prepare(desired *platform.Desired) error {
 	if !w.versions[desired.Version] {
 		return &platform.WaitError{Code: platform.CodeVersionUnavailable, Message: "drasi-server " + desired.Version + " is not installed"}
+	}
+	if desired.Resources != (platform.Resources{}) && w.limits == platform.LimitsRefused {
+		return &platform.WaitError{Code: platform.CodeLimitsRefused, Message: "nothing enforces limits here"}
 	}
 	var missing []string
 	for _, plugin := range desired.Plugins {

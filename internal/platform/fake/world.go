@@ -20,6 +20,8 @@ type Options struct {
 	Versions []string
 	// Plugins are the kinds there are, as category/kind. Default: all.
 	Plugins []string
+	// Limits is what becomes of limits. Default: enforced.
+	Limits platform.Limits
 	// FirstPort and LastPort are the range for APIs. Default: 20000 to 20999.
 	FirstPort, LastPort uint16
 	// Steady is how long a server must have run to be restarted at once. Default: 10 s.
@@ -37,6 +39,7 @@ type World struct {
 	backoff func(int) time.Duration
 
 	mu          sync.Mutex
+	limits      platform.Limits
 	versions    map[string]bool
 	plugins     map[string]bool
 	behaviours  map[string]*Behaviour
@@ -60,6 +63,7 @@ func NewWorld(options Options) *World {
 	options = withDefaults(options)
 	w := &World{
 		name: options.Name, clock: options.Clock, ledger: options.Ledger, steady: options.Steady, backoff: options.Backoff,
+		limits:     options.Limits,
 		versions:   setOf(options.Versions),
 		behaviours: map[string]*Behaviour{"": {}},
 		used:       map[string]*progress{},
@@ -88,6 +92,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Versions == nil {
 		o.Versions = []string{"0.2.2"}
+	}
+	if o.Limits == "" {
+		o.Limits = platform.LimitsEnforced
 	}
 	if o.FirstPort == 0 && o.LastPort == 0 {
 		o.FirstPort, o.LastPort = 20000, 20999

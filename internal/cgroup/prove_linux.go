@@ -1,0 +1,120 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/cgroups"
+	"golang.org/x/sys/unix"
+
+	"github.com/draas-io/draas/internal/launcher/trial"
+)
+
+// probePrefix begins the names of the groups that are made to see what is possible. No group of an instance has such a name.
+const probePrefix = ".probe-"
+
+// reachable tells whether the hierarchy really is where the mount says: another mount may hide it.
+func (h *hierarchy) reachable() bool {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(h.mount, &stat); err != nil {
+		return false
+	}
+	if h.unified {
+		return stat.Type == unix.CGROUP2_SUPER_MAGIC
+	}
+	return stat.Type == unix.CGROUP_SUPER_MAGIC
+}
+
+// prove makes a group in each hierarchy, lets a launcher join it, and removes it. Hierarchies in which that is not possible are left out, and
+// told of; with none left there is an error.
+func (t *Tree) prove(ctx context.Context) (lost []string, err error) {
+	tried := slices.Clone(t.all)
+	probe := &Group{tree: t, name: probePrefix + strconv.Itoa(os.Getpid())}
+	defer func() { err = errors.Join(err, sweep(ctx, tried)) }()
+	var failures []error
+	drop := func(h *hierarchy, err error) {
+		failures = append(failures, fmt.Errorf("hierarchy %s: %w", h, err))
+		lost = append(lost, fmt.Sprintf("the servers stay in the agent's group of hierarchy %s: %v", h, err))
+	}
+	t.keep(probe.makeIn, drop)
+	if len(t.all) > 0 && probe.joinable(ctx, t.all) != nil {
+		t.keep(func(h *hierarchy) error { return probe.joinable(ctx, []*hierarchy{h}) }, drop)
+	}
+	if len(t.all) == 0 {
+		return nil, fmt.Errorf("%w (%d hierarchies were tried)", failures[0], len(failures))
+	}
+	t.assign(probe)
+	t.cloneInto = probe.clonable(ctx)
+	return lost, nil
+}
+
+// keep keeps the hierarchies with which f succeeds.
+func (t *Tree) keep(f func(*hierarchy) error, drop func(*hierarchy, error)) {
+	t.all = slices.DeleteFunc(t.all, func(h *hierarchy) bool {
+		err := f(h)
+		if err != nil {
+			drop(h, err)
+		}
+		return err != nil
+	})
+}
+
+// joinable lets a launcher join the group, as one will that becomes a server, and sees it there.
+func (g *Group) joinable(ctx context.Context, in []*hierarchy) error {
+	spec := trial.Spec()
+	for _, h := range in {
+		spec.CgroupProcs = append(spec.CgroupProcs, []byte(g.procs(h)))
+	}
+	return trial.Waiting(ctx, spec, nil, func(pid int) (bool, error) { return g.lists(pid, in) })
+}
+
+// clonable tells whether a launcher can be born in the group of version 2.
+func (g *Group) clonable(ctx context.Context) bool {
+	h := g.tree.unified()
+	if h == nil {
+		return false
+	}
+	dir, err := os.Open(g.dir(h))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = dir.Close() }()
+	return trial.Waiting(ctx, trial.Spec(), dir, func(pid int) (bool, error) { return g.lists(pid, []*hierarchy{h}) }) == nil
+}
+
+func (g *Group) lists(pid int, in []*hierarchy) (bool, error) {
+	for _, h := range in {
+		pids, err := cgroups.GetPids(g.dir(h))
+		if err != nil || !slices.Contains(pids, pid) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// sweep removes the groups that were made to see what is possible, also those of an agent that died meanwhile.
+func sweep(ctx context.Context, all []*hierarchy) error {
+	var failed error
+	for _, h := range all {
+		entries, err := os.ReadDir(h.parent)
+		failed = errors.Join(failed, ignoreGone(err))
+		for _, entry := range entries {
+			if entry.IsDir() && strings.HasPrefix(entry.Name(), probePrefix) && over(entry.Name()) {
+				failed = errors.Join(failed, remove(ctx, filepath.Join(h.parent, entry.Name())))
+			}
+		}
+	}
+	return failed
+}
+
+// over tells whether a probing group is this process's, or of one that has ended.
+func over(name string) bool {
+	pid, err := strconv.Atoi(strings.TrimPrefix(name, probePrefix))
+	return err == nil && (pid == os.Getpid() || errors.Is(unix.Kill(pid, 0), unix.ESRCH))
+}

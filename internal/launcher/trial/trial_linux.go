@@ -1,0 +1,178 @@
+// Package trial starts the launcher without starting a server, to see what would come of it on this host.
+package trial
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/draas-io/draas/internal/launcher"
+)
+
+// self is this program, also when its file has been replaced or removed since. It contains package launcher, which this package imports.
+const self = "/proc/self/exe"
+
+// lookEvery is the pause between two looks at a launcher on its way.
+const lookEvery = 500 * time.Microsecond
+
+// Waiting starts a launcher, and calls look with its PID until that is satisfied or has failed. The launcher does what comes before the word;
+// it never gets the word, and is gone when Waiting returns. What a step of it said is the error. No file is written. It is born in the cgroup of
+// version 2 whose directory is given, if one is.
+func Waiting(ctx context.Context, spec launcher.Spec, cgroup *os.File, look func(pid int) (bool, error)) error {
+	file, err := inMemory(spec)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	t, err := start(ctx, "/proc/self/fd/5", cgroup, file)
+	if err != nil {
+		return err
+	}
+	failed := t.watch(ctx, look)
+	if said := t.end(); said != "" {
+		return errors.New(said)
+	}
+	return failed
+}
+
+// Whole starts a launcher that does all steps, and becomes this program instead of a server, which ends at once. The folder is one in which
+// the agent may write. What a step said is the error.
+func Whole(ctx context.Context, folder string, spec launcher.Spec) error {
+	path, err := inFolder(folder, spec)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(path) }()
+	t, err := start(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	// A launcher that has failed does not read it.
+	_, _ = t.word.Write([]byte{1})
+	if said := t.end(); said != "" {
+		return errors.New(said)
+	}
+	if code := t.command.ProcessState.ExitCode(); code != launcher.ExitSpec {
+		return fmt.Errorf("the launcher ended with code %d: %s", code, t.command.ProcessState)
+	}
+	return ctx.Err()
+}
+
+// Spec is a specification that becomes this program, which ends at once as a launcher without a specification.
+func Spec() launcher.Spec {
+	return launcher.Spec{
+		FormatVersion: launcher.FormatVersion, Incarnation: "trial", Executable: []byte(self), Args: [][]byte{[]byte(launcher.Name)},
+		Dir: []byte("/"), Umask: 0o077,
+	}
+}
+
+func inMemory(spec launcher.Spec) (*os.File, error) {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("trial", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "trial")
+	if _, err := file.Write(text); err != nil {
+		return nil, errors.Join(fmt.Errorf("write a file in memory: %w", err), file.Close())
+	}
+	return file, nil
+}
+
+func inFolder(folder string, spec launcher.Spec) (string, error) {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(folder, "trial-*")
+	if err != nil {
+		return "", fmt.Errorf("write a specification: %w", err)
+	}
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("write a specification: %w", err), os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+// trial is a launcher that was started.
+type trial struct {
+	command *exec.Cmd
+	word    *os.File
+	// said is what the launcher writes until it ends or becomes something else.
+	said chan string
+}
+
+func start(ctx context.Context, path string, cgroup *os.File, more ...*os.File) (*trial, error) {
+	wordIn, word, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	defer func() { _ = wordIn.Close() }()
+	status, statusOut, err := os.Pipe()
+	if err != nil {
+		_ = word.Close()
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	defer func() { _ = statusOut.Close() }()
+	command := exec.CommandContext(ctx, self)
+	command.Args = []string{launcher.Name, path}
+	command.Env = []string{}
+	if cgroup != nil {
+		command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
+	}
+	command.ExtraFiles = append([]*os.File{wordIn, statusOut}, more...)
+	if err := command.Start(); err != nil {
+		_, _ = word.Close(), status.Close()
+		return nil, fmt.Errorf("start the launcher: %w", err)
+	}
+	t := &trial{command: command, word: word, said: make(chan string, 1)}
+	go func() {
+		text, _ := io.ReadAll(status)
+		_ = status.Close()
+		t.said <- string(text)
+	}()
+	return t, nil
+}
+
+// watch looks until there is nothing more to see.
+func (t *trial) watch(ctx context.Context, look func(pid int) (bool, error)) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		if done, err := look(t.command.Process.Pid); done || err != nil {
+			return err
+		}
+		select {
+		case text := <-t.said:
+			t.said <- text
+			return fmt.Errorf("the launcher ended before it waited: %s", text)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// end lets the launcher go, waits for its end, and returns what it said. That it got no word is no news.
+func (t *trial) end() string {
+	_ = t.word.Close()
+	text := <-t.said
+	_ = t.command.Wait()
+	if t.command.ProcessState.ExitCode() == launcher.ExitNoGo {
+		return ""
+	}
+	return strings.TrimSpace(text)
+}

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,9 @@ type part struct {
 	args []string
 	cmd  *exec.Cmd
 	log  string
+	// binary is what is run, the product's own where it is empty; env is added to the environment.
+	binary string
+	env    []string
 }
 
 // kubeconfig issues credentials of a ServiceAccount.
@@ -39,28 +43,47 @@ func kubeconfig(account string) string {
 // startController starts a controller as its ServiceAccount.
 func startController(name string, flags ...string) *part {
 	GinkgoHelper()
-	p := &part{name: name, log: filepath.Join(world.dir, name+".log"), args: append([]string{
-		"controller", "--kubeconfig", kubeconfig("draas-controller"), "--namespace", "draas-system",
-		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--log-level", "debug",
-	}, flags...)}
+	p := newController(name, flags...)
 	p.start()
 	return p
 }
 
-// start runs the process, in a session of its own.
+// newController prepares a controller without starting it.
+func newController(name string, flags ...string) *part {
+	GinkgoHelper()
+	return &part{name: name, log: filepath.Join(world.dir, name+".log"), args: append([]string{
+		"controller", "--kubeconfig", kubeconfig("draas-controller"), "--namespace", "draas-system",
+		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--log-level", "debug",
+	}, flags...)}
+}
+
+// start runs the process, in a session of its own, and waits for its first line.
 func (p *part) start() {
 	GinkgoHelper()
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { Expect(log.Close()).To(Succeed()) }()
-	p.cmd = exec.Command(world.manager, p.args...)
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.Env = append(os.Environ(), "DRAAS_TEST_CANARY=of-the-agent-not-of-servers")
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	before := len(p.output())
-	Expect(p.cmd.Start()).To(Succeed())
+	before := 0
+	if found, err := os.Stat(p.log); err == nil {
+		before = int(found.Size())
+	}
+	Expect(p.spawn()).To(Succeed())
 	// Before its first line a process may not even have its handler of signals yet.
 	Eventually(func() int { return len(p.output()) }).Should(BeNumerically(">", before), "%s says nothing", p.name)
+}
+
+// spawn runs the process, in a session of its own, and waits for nothing.
+func (p *part) spawn() error {
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	binary := p.binary
+	if binary == "" {
+		binary = world.manager
+	}
+	p.cmd = exec.Command(binary, p.args...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = append(append(os.Environ(), "DRAAS_TEST_CANARY=of-the-agent-not-of-servers"), p.env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return errors.Join(p.cmd.Start(), log.Close())
 }
 
 // kill ends the process as a crash does.

@@ -8,7 +8,8 @@ const (
 	// AnnotationPaused, on a DrasiInstance and with whatever value, asks that nothing of it be touched while its status is still reported.
 	AnnotationPaused = "draas.io/paused"
 
-	// AnnotationReap, on a DrasiHost, is a person's leave to stop as many orphans as the condition OrphansHeld names. It counts once.
+	// AnnotationReap, on a DrasiHost, is a person's leave to stop the orphans that the condition OrphansHeld names: its value is the number in that
+	// condition's message, which stands for these orphans and no others.
 	AnnotationReap = "draas.io/reap"
 
 	// NamespaceAgents holds the hosts' Leases and the Secrets delivered to hosts.

@@ -50,6 +50,7 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 	}
 	host := &hostAgent{
 		options: options, log: log, holder: options.Host + "/" + id, waker: &waker{}, clock: clock.RealClock{},
+		cluster: newBinding(options.StateDir, log), holds: newHolds(),
 		drivers: map[v1alpha1.Platform]platform.Driver{v1alpha1.PlatformProcess: driver},
 	}
 	driver.Notify(host.waker.wake)
@@ -75,6 +76,8 @@ type hostAgent struct {
 	clock   clock.WithTicker
 	holder  string
 	waker   *waker
+	cluster *binding
+	holds   *holds
 	drivers map[v1alpha1.Platform]platform.Driver
 }
 

@@ -36,15 +36,28 @@ type heartbeat struct {
 	host   string
 	// holder is what the Lease says of who holds it: the host's name and this machine's identity.
 	holder string
+	pulse  *pulse
+	// confirm asks the API server whether it is still that of the state directory's cluster.
+	confirm func(context.Context) error
 }
 
-// Start renews the Lease until ctx ends, or until another machine's agent is found to hold it.
+// confirmEvery is how many heartbeats go by between two questions whether the API server is still the right cluster's. Each new connection asks
+// too; this is for a cluster that is swapped behind a proxy that keeps its connections.
+const confirmEvery = 6
+
+// Start renews the Lease until ctx ends, or until another machine's agent is found to hold it, or the API server to be another cluster's.
 func (h *heartbeat) Start(ctx context.Context) error {
 	ticker := h.clock.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
-	for {
-		err := h.beat(ctx)
-		if errors.Is(err, errServedElsewhere) {
+	for beats := 1; ; beats++ {
+		var err error
+		if beats%confirmEvery == 0 {
+			err = h.ask(ctx)
+		}
+		if err == nil {
+			err = h.beat(ctx)
+		}
+		if errors.Is(err, errServedElsewhere) || errors.Is(err, errOtherCluster) {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
@@ -83,11 +96,23 @@ func (h *heartbeat) acquire(ctx context.Context) error {
 	}
 }
 
-// beat renews the Lease once.
+// ask asks the API server whose it is.
+func (h *heartbeat) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatEvery)
+	defer cancel()
+	return h.confirm(ctx)
+}
+
+// beat renews the Lease once. A Lease that is gone, or another's, may be another cluster's doing.
 func (h *heartbeat) beat(ctx context.Context) error {
 	lease, err := h.get(ctx)
 	if err != nil {
 		return err
+	}
+	if lease == nil || !h.mine(lease) {
+		if err := h.ask(ctx); err != nil {
+			return err
+		}
 	}
 	if lease != nil && !h.mine(lease) {
 		return fmt.Errorf("%w: Lease %s/%s was taken over by %q", errServedElsewhere, lease.Namespace, lease.Name, *lease.Spec.HolderIdentity)
@@ -125,12 +150,18 @@ func (h *heartbeat) renew(ctx context.Context, lease *coordinationv1.Lease) erro
 		lease = &coordinationv1.Lease{}
 		lease.Namespace, lease.Name = v1alpha1.NamespaceAgents, h.host
 	}
-	now := metav1.NewMicroTime(h.clock.Now())
+	asked := h.clock.Now()
+	now := metav1.NewMicroTime(asked)
 	lease.Spec.HolderIdentity = ptr.To(h.holder)
 	lease.Spec.LeaseDurationSeconds = ptr.To(int32(leaseSeconds))
 	lease.Spec.RenewTime = &now
+	write := func() error { return h.client.Update(ctx, lease) }
 	if missing {
-		return h.client.Create(ctx, lease)
+		write = func() error { return h.client.Create(ctx, lease) }
 	}
-	return h.client.Update(ctx, lease)
+	if err := write(); err != nil {
+		return fmt.Errorf("renew the Lease: %w", err)
+	}
+	h.pulse.renewedAt(asked)
+	return nil
 }

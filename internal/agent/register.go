@@ -36,6 +36,8 @@ type registrar struct {
 	clock   clock.WithTicker
 	options *Options
 	drivers map[v1alpha1.Platform]platform.Driver
+	pulse   *pulse
+	holds   *holds
 }
 
 // Start keeps the DrasiHost until ctx ends.
@@ -50,6 +52,7 @@ func (r *registrar) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C():
+		case <-r.holds.changed:
 		}
 	}
 }
@@ -58,6 +61,9 @@ func (r *registrar) Start(ctx context.Context) error {
 func (r *registrar) register(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, registerEvery)
 	defer cancel()
+	if r.pulse.silent() {
+		return nil // the controller may be about to say that the host is lost
+	}
 	host := &v1alpha1.DrasiHost{}
 	err := r.client.Get(ctx, client.ObjectKey{Name: r.options.Host}, host)
 	if apierrors.IsNotFound(err) {
@@ -113,6 +119,7 @@ func (r *registrar) describe(ctx context.Context, host *v1alpha1.DrasiHost) {
 		host.Status.Platforms = append(host.Status.Platforms, offer)
 	}
 	meta.SetStatusCondition(&host.Status.Conditions, ready)
+	r.holds.put(host)
 }
 
 // offer asks a platform's driver.

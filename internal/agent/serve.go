@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -44,25 +46,36 @@ const (
 
 // serve runs one manager until ctx ends or it gives up.
 func (a *hostAgent) serve(ctx context.Context, connect Connect) error {
-	config, err := connect()
+	plain, err := connect()
 	if err != nil {
 		return fmt.Errorf("load the credentials: %w", err)
 	}
+	confirm := func(ctx context.Context) error { return a.cluster.confirm(ctx, plain) }
+	if err := confirm(ctx); err != nil {
+		return err
+	}
+	config := a.cluster.guard(plain)
 	manager, err := a.newManager(config)
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)
 	}
 	lifetime, cancel := context.WithCancel(ctx)
 	defer cancel()
-	beats := &heartbeat{client: manager.GetClient(), clock: a.clock, host: a.options.Host, holder: a.holder}
+	beats := &heartbeat{
+		client: manager.GetClient(), clock: a.clock, host: a.options.Host, holder: a.holder, pulse: &pulse{clock: a.clock}, confirm: confirm,
+	}
 	if err := beats.acquire(ctx); err != nil {
 		return fmt.Errorf("acquire the host's Lease: %w", err)
 	}
 	if err := manager.Add(beats); err != nil {
 		return fmt.Errorf("add the heartbeat: %w", err)
 	}
-	if err := a.register(lifetime, manager); err != nil {
+	prober := probe.New(a.drivers[v1alpha1.PlatformProcess], a.clock, a.waker.wake)
+	if err := a.register(lifetime, manager, beats.pulse, prober); err != nil {
 		return err
+	}
+	if err := a.addReaper(ctx, manager, beats, prober); err != nil {
+		return fmt.Errorf("add the reaper: %w", err)
 	}
 	return manager.Start(ctx)
 }
@@ -95,22 +108,24 @@ func (a *hostAgent) newManager(config *rest.Config) (ctrl.Manager, error) {
 }
 
 // register puts everything that an agent does with the API server into the manager.
-func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
+func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager, pulse *pulse, prober *probe.Prober) error {
 	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
 	if err := manager.AddReadyzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the readiness check: %w", err)
 	}
-	if err := manager.Add(&registrar{client: manager.GetClient(), clock: a.clock, options: a.options, drivers: a.drivers}); err != nil {
+	registration := &registrar{client: manager.GetClient(), clock: a.clock, options: a.options, drivers: a.drivers, pulse: pulse, holds: a.holds}
+	if err := manager.Add(registration); err != nil {
 		return fmt.Errorf("add the registration: %w", err)
 	}
 	driver := a.drivers[v1alpha1.PlatformProcess]
 	reconciler := instance.New(instance.Config{
 		Client: manager.GetClient(), Live: manager.GetAPIReader(), Driver: driver, Clock: a.clock,
-		Prober:   probe.New(driver, a.clock, a.waker.wake),
+		Prober:   prober,
 		Recorder: manager.GetEventRecorder("draas-agent"),
 		Host:     a.options.Host, HostAddress: a.options.Address, Platform: v1alpha1.PlatformProcess, Lifetime: ctx,
+		Silent: pulse.silent,
 	})
 	err := builder.ControllerManagedBy(manager).
 		Named("instance").
@@ -125,6 +140,24 @@ func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager) error {
 		return fmt.Errorf("add the pipeline: %w", err)
 	}
 	return nil
+}
+
+// addReaper puts the reaper into the manager. It looks after every start, and after an instance has gone.
+func (a *hostAgent) addReaper(ctx context.Context, manager ctrl.Manager, beats *heartbeat, prober *probe.Prober) error {
+	informer, err := manager.GetCache().GetInformer(ctx, &v1alpha1.DrasiInstance{})
+	if err != nil {
+		return fmt.Errorf("get the informer of instances: %w", err)
+	}
+	r := &reaper{
+		cached: manager.GetClient(), live: manager.GetAPIReader(), driver: a.drivers[v1alpha1.PlatformProcess], clock: a.clock, host: a.options.Host,
+		retained: filepath.Join(a.options.StateDir, "retained"), recorder: manager.GetEventRecorder("draas-agent"),
+		synced: informer.HasSynced, confirm: beats.confirm, silent: beats.pulse.silent, hold: a.holds.set,
+		wake: make(chan struct{}, 1), forget: prober.Forget, stopping: map[string]orphan{},
+	}
+	if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(any) { r.poke() }}); err != nil {
+		return fmt.Errorf("watch instances: %w", err)
+	}
+	return manager.Add(r)
 }
 
 // worthAPass says whether an update of an object can change what is to be done: our own writes of its status cannot, but the controller's word

@@ -17,7 +17,9 @@ type bound struct {
 }
 
 // memoryBound: an empty server has 10 MB of memory of its own (contract 8), so with less than this none can start.
-func memoryBound() bound { return bound{least: "16Mi", most: "1Pi", why: "no server can start with less"} }
+func memoryBound() bound {
+	return bound{least: "16Mi", most: "1Pi", why: "no server can start with less"}
+}
 
 // cpuBound: the kernel gives out processor time in parts of a hundredth of a processor.
 func cpuBound() bound { return bound{least: "10m", most: "10k", why: "the kernel enforces no less"} }

@@ -41,6 +41,8 @@ type Config struct {
 	HostAddress string
 	// Platform is what the driver serves.
 	Platform v1alpha1.Platform
+	// Silent says that somebody else may be about to write statuses in place of this pipeline: it must not write any. Servers are driven all the same. Nil: nobody ever is.
+	Silent func() bool
 	// Lifetime ends the asking of servers; it outlives a single reconcile.
 	Lifetime context.Context //nolint:containedctx // it is a lifetime, not a call's context
 }
@@ -110,6 +112,10 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 
 // report writes the status, and says when to look again.
 func (r *Reconciler) report(ctx context.Context, facts *status.Facts) (ctrl.Result, error) {
+	if r.Silent != nil && r.Silent() {
+		logf.FromContext(ctx).V(1).Info("Writing no status before the host's Lease is renewed")
+		return ctrl.Result{RequeueAfter: silentRetry}, nil
+	}
 	result, err := r.writer.Write(ctx, facts.Instance, status.Compute(facts))
 	for _, due := range []time.Duration{facts.RetryAfter, status.Due(facts)} {
 		if due > 0 {
@@ -118,6 +124,9 @@ func (r *Reconciler) report(ctx context.Context, facts *status.Facts) (ctrl.Resu
 	}
 	return result, err
 }
+
+// silentRetry is how soon a pass is made again whose status could not be written.
+const silentRetry = 2 * time.Second
 
 // firstAnswer is how long to wait at most for the prober's first answer, which wakes the loop.
 const firstAnswer = 5 * time.Second

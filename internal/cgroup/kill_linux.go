@@ -21,11 +21,14 @@ const (
 	lookMost  = 20 * time.Millisecond
 )
 
+// killFile is the file of a group of version 2, of kernel 5.14 and later, by which it is killed.
+const killFile = "cgroup.kill"
+
 // Kill kills everything in the group and its subgroups, and returns when nothing lives in it any more, or when ctx ends. Nothing escapes by
 // forking meanwhile, by ignoring signals, or by having been frozen.
 func (g *Group) Kill(ctx context.Context) error {
 	for pause := lookFirst; ; pause = min(2*pause, lookMost) {
-		populated, err := g.Populated()
+		populated, err := g.populated(context.WithoutCancel(ctx))
 		if err == nil && !populated {
 			return nil
 		}
@@ -46,8 +49,7 @@ func (g *Group) Kill(ctx context.Context) error {
 
 // killAtOnce kills the group of version 2 with one write, which also reaches what is being forked, and tells whether it could.
 func (g *Group) killAtOnce() bool {
-	h := g.tree.unified()
-	return h != nil && cgroups.WriteFile(g.dir(h), "cgroup.kill", "1") == nil
+	return g.tree.atOnce && cgroups.WriteFile(g.dir(g.tree.unified()), killFile, "1") == nil
 }
 
 // killEach freezes the group, so that nothing is forked meanwhile, and kills what is in it. The caller thaws it. Where it cannot be frozen,

@@ -34,7 +34,7 @@ func (g *Group) Make(ctx context.Context, limits Limits) error {
 			return fmt.Errorf("make the cgroup %s: %w", g.name, err)
 		}
 	}
-	populated, err := g.Populated()
+	populated, err := g.populated(ctx)
 	if err == nil && !populated {
 		// What joined a frozen group would never run.
 		err = g.thaw()

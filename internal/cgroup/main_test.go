@@ -28,6 +28,12 @@ func TestMain(m *testing.M) {
 		member(what)
 		return
 	}
+	if os.Getenv(asOnlyVersion2) != "" {
+		if err := onlyVersion2(); err != nil {
+			say(err.Error())
+			os.Exit(1)
+		}
+	}
 	os.Exit(m.Run())
 }
 

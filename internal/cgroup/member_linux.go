@@ -48,8 +48,10 @@ func (g *Group) PIDs(ctx context.Context) ([]int, error) {
 }
 
 // Populated tells whether there are living processes in the group or its subgroups. A group that does not exist has none.
-func (g *Group) Populated() (bool, error) {
-	pids, foreign, err := g.members(context.Background())
+func (g *Group) Populated() (bool, error) { return g.populated(context.Background()) }
+
+func (g *Group) populated(ctx context.Context) (bool, error) {
+	pids, foreign, err := g.members(ctx)
 	return len(pids) > 0 || foreign, err
 }
 

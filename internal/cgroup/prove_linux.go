@@ -51,6 +51,9 @@ func (t *Tree) prove(ctx context.Context) (lost []string, err error) {
 	}
 	t.assign(probe)
 	t.cloneInto = probe.clonable(ctx)
+	if h := t.unified(); h != nil {
+		t.atOnce = cgroups.PathExists(filepath.Join(probe.dir(h), killFile))
+	}
 	return lost, nil
 }
 

@@ -13,7 +13,7 @@ import (
 // Remove removes the group with its subgroups from all hierarchies. One that is not there is a success. One with processes is ErrPopulated at
 // once; one whose last process is only just ending is tried until ctx ends.
 func (g *Group) Remove(ctx context.Context) error {
-	populated, err := g.Populated()
+	populated, err := g.populated(ctx)
 	if err == nil && populated {
 		err = ErrPopulated
 	}

@@ -21,6 +21,8 @@ type Tree struct {
 	support Support
 	// cloneInto says that a process can be born in a group of version 2.
 	cloneInto bool
+	// atOnce says that the kernel can kill a group of version 2 at once.
+	atOnce bool
 }
 
 // Open finds the hierarchies and proves by trying that groups can be made, joined and removed below the parent, which it makes. A relative

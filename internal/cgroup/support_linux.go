@@ -24,14 +24,14 @@ var limitFiles = map[string]struct{ v1, v2 string }{
 // makeIn makes the group in a hierarchy, and the parent with what is needed for it.
 func (g *Group) makeIn(h *hierarchy) error {
 	if err := os.MkdirAll(h.parent, 0o755); err != nil {
-		return fmt.Errorf("make %s: %w", h.parent, err)
+		return err
 	}
 	if h.unified {
 		h.enable()
 	}
 	dir := g.dir(h)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("make %s: %w", dir, err)
+		return err
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type launch struct {
 	command        *exec.Cmd
 	word           *os.File
 	status         *os.File
+	input          io.Closer
 	stdout, stderr bytes.Buffer
 	path           string
 }
@@ -77,6 +78,9 @@ func start(t *testing.T, spec launcher.Spec, before ...string) *launch {
 	l.command.ExtraFiles = []*os.File{wordIn, statusOut, leaked, leaked}
 	l.command.Env = []string{"CANARY=of-the-agent"}
 	l.command.Stdout, l.command.Stderr = &l.stdout, &l.stderr
+	if l.input, err = l.command.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := l.command.Start(); err != nil {
 		t.Fatal(err)
 	}

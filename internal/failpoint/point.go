@@ -51,7 +51,8 @@ func Parse(text string) (Crash, error) {
 	return Crash{When: When(words[0]), Point: words[1], Nth: nth, Object: words[3]}, nil
 }
 
-// Armed is the file in which a test says where a part is to die. The part removes it as it dies, so that it dies once.
+// Armed is the file in which a test says where a part is to die, a line for each death. The part takes the first line out as it dies, so that it
+// dies there once, and removes the file with the last.
 func Armed(dir, part string) string { return filepath.Join(dir, part+".armed") }
 
 // Passed is the file in which a part writes down every point that it passes, one line each: "before clone", "after place shop".
@@ -84,7 +85,8 @@ func (p *Points) Pass(when When, point, object string) {
 	if err != nil {
 		return // nobody has armed it
 	}
-	crash, err := Parse(string(text))
+	first, rest, _ := strings.Cut(string(text), "\n")
+	crash, err := Parse(first)
 	if err != nil {
 		p.note("error " + err.Error())
 		return
@@ -98,12 +100,24 @@ func (p *Points) Pass(when When, point, object string) {
 	if p.seen++; p.seen < crash.Nth {
 		return
 	}
-	if err := os.Remove(Armed(p.dir, p.part)); err != nil {
+	if err := p.rearm(rest); err != nil {
 		p.note("error " + err.Error())
 		return
 	}
 	p.note("died " + crash.String())
 	p.die()
+}
+
+// rearm leaves the deaths to come for the next process.
+func (p *Points) rearm(rest string) error {
+	file := Armed(p.dir, p.part)
+	if rest == "" {
+		return os.Remove(file)
+	}
+	if err := os.WriteFile(file+".rest", []byte(rest), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".rest", file)
 }
 
 // note writes a line down, at once: the next moment may be the last.

@@ -1,6 +1,7 @@
 package failpoint
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -44,6 +45,19 @@ func TestAPartDiesOnceAtTheNthPass(t *testing.T) {
 	want := []string{"before clone", "after clone", "after kill", "before clone", "after clone", "died after clone 2", "after clone"}
 	if got := passed(t, p); !slices.Equal(got, want) {
 		t.Errorf("passed %q", got)
+	}
+}
+
+func TestADeathCanFollowAnother(t *testing.T) {
+	p, deaths := armed(t, "before clone 1\nafter kill 1")
+	for i, want := range []int{1, 1, 2, 2} {
+		p.Pass([]When{Before, Before, After, After}[i], []string{"clone", "clone", "kill", "kill"}[i], "")
+		if *deaths != want {
+			t.Fatalf("%d deaths at pass %d, want %d", *deaths, i, want)
+		}
+	}
+	if _, err := os.Stat(Armed(p.dir, p.part)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still armed: %v", err)
 	}
 }
 

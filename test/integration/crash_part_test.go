@@ -129,10 +129,14 @@ func (t *tended) died() int {
 	return t.deaths
 }
 
-// arm tells the part where to die.
-func (t *tended) arm(crash failpoint.Crash) error {
+// arm tells the part where to die, one time after the other.
+func (t *tended) arm(crashes ...failpoint.Crash) error {
+	var lines []string
+	for _, crash := range crashes {
+		lines = append(lines, crash.String())
+	}
 	file := failpoint.Armed(t.dir, t.role)
-	if err := os.WriteFile(file+".new", []byte(crash.String()), 0o600); err != nil {
+	if err := os.WriteFile(file+".new", []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(file+".new", file)

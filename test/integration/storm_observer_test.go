@@ -19,6 +19,8 @@ import (
 const (
 	// observeEvery is the pause between two looks of the observer.
 	observeEvery = 3 * time.Millisecond
+	// observeEnds says at which looks the ends of servers are looked for: to miss one for a while hides nothing, since a second server shows at its begin.
+	observeEnds = 8
 	// settledAfter is how long a process is looked at until it is taken for granted that it does not become a server any more.
 	settledAfter = 10 * time.Second
 )
@@ -90,7 +92,7 @@ func (o *observer) of(uid string) (found []int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, owner := range o.servers {
-		if owner == uid {
+		if owner == uid && alive(id) {
 			found = append(found, id)
 		}
 	}
@@ -123,6 +125,13 @@ func (o *observer) look() {
 			delete(o.others, id)
 		}
 	}
+	if o.looks%observeEnds == 0 {
+		o.lookForEnds()
+	}
+}
+
+// lookForEnds finds out which servers have ended.
+func (o *observer) lookForEnds() {
 	for id := range o.servers {
 		if !alive(id) {
 			delete(o.servers, id)

@@ -333,6 +333,23 @@ func TestWithoutTheRightToDropTheBoundingSetNothingCanBeGainedFromIt(t *testing.
 	}
 }
 
+func TestTheAgentsGroupsAreNotTheServers(t *testing.T) {
+	root(t)
+	for _, user := range []*launcher.User{nil, {UID: stranger, GID: stranger}} {
+		spec, want := basic(t, "cat", "/proc/self/status"), "5 6"
+		if user != nil {
+			spec.User, want = user, ""
+		}
+		l := start(t, spec, find(t, "setpriv"), "--groups=5,6", "bash", "-c", `exec -a `+launcher.Name+` "$0" "$1"`)
+		text, code := l.end(true)
+		_, after, found := strings.Cut(l.stdout.String(), "\nGroups:")
+		line, _, _ := strings.Cut(after, "\n")
+		if got := strings.TrimSpace(line); code != 0 || !found || got != want {
+			t.Errorf("user %v: code %d, text %q: groups are %q, want %q", user, code, text, got, want)
+		}
+	}
+}
+
 func TestProbeSaysWhatIsPermitted(t *testing.T) {
 	rights, err := launcher.Probe()
 	if err != nil {

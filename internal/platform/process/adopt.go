@@ -5,6 +5,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -22,6 +23,12 @@ func (u *unit) load() {
 
 // relearn tries again what load could not: the cause may be gone, for instance a lack of descriptors, or a file that a person has mended.
 func (u *unit) relearn() (time.Duration, bool) {
+	if _, err := os.Lstat(u.home.path); errors.Is(err, os.ErrNotExist) {
+		u.d.log.Info("an instance of which nothing was known has been given up", "uid", u.uid)
+		u.changed, u.present = true, false
+		u.leave()
+		return 0, false
+	}
 	before := u.broken
 	u.broken = nil
 	u.learn()
@@ -67,12 +74,28 @@ func (u *unit) learn() {
 		return
 	}
 	u.take(*read)
+	if other := u.d.users.set(u.uid, read.User); other != "" {
+		u.d.log.Info("two instances have one user; one of them gets another at its next start", "instance", u.rec.label(), "other", other)
+		u.rec.User = 0
+	}
+	u.confined.there = u.confined.there || u.rec.Run != nil && u.rec.Run.Cgroup != nil
 	tidy(u.home, &u.rec)
+}
+
+// reserveUser keeps the user of an instance of which nothing else is known from all others: its files tell.
+func (u *unit) reserveUser() {
+	for _, dir := range []string{u.home.data(), u.home.settings()} {
+		if owner, err := ownerOf(dir); err == nil && u.d.users.within.holds(owner) {
+			u.d.users.set(u.uid, owner)
+		}
+	}
 }
 
 // fail makes the unit broken.
 func (u *unit) fail(err error) {
-	u.broken = err
+	u.broken = fmt.Errorf("%w; nothing is done about this instance until that is mended; to give it up, end its server, if there is one, and move %s away",
+		err, u.home.path)
+	u.reserveUser()
 }
 
 // resume finds out what became of the run in the journal.
@@ -80,12 +103,16 @@ func (u *unit) resume(read *record) error {
 	if read.BootID != u.d.bootID {
 		// Nothing survives a restart of the host, and where the instance belongs by now only its object tells.
 		u.parked = read.Want == wantRunning
-		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt = nil, nil, false, 0, time.Time{}
+		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt, read.Replacing = nil, nil, false, 0, time.Time{}, false
 		return nil
 	}
 	// The clock may have been put back since.
-	if latest := u.d.clock.Now().Add(backoff(read.Failures)); read.RetryAt.After(latest) {
+	now := u.d.clock.Now()
+	if latest := now.Add(backoff(read.Failures)); read.RetryAt.After(latest) {
 		read.RetryAt = latest
+	}
+	if latest := now.Add(max(backoff(read.NextFailures), fallbackPause)); read.NextRetryAt.After(latest) {
+		read.NextRetryAt = latest
 	}
 	if read.Run == nil {
 		read.Stop = nil

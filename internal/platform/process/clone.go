@@ -39,8 +39,8 @@ func (d descriptors) close() {
 	}
 }
 
-// clone starts the launcher in a session of its own.
-func clone(program string, h home) (*child, error) {
+// clone starts the launcher in a session of its own, and in a group of version 2 where that is given.
+func clone(program string, h home, born string) (*child, error) {
 	given, err := openOutputs(h)
 	defer func() { given.close() }()
 	if err != nil {
@@ -55,7 +55,7 @@ func clone(program string, h home) (*child, error) {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
 	given = append(given, word[0], status[1])
-	made, err := fork(program, h, given)
+	made, err := fork(program, h, given, born)
 	if err == nil {
 		err = unix.SetNonblock(status[0], true)
 	}
@@ -77,8 +77,18 @@ func openOutputs(h home) (descriptors, error) {
 	}
 	opened := descriptors{null}
 	for _, path := range []string{h.stdout(), h.stderr()} {
-		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		file, err := openOwn(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT)
 		if err != nil {
+			return opened, err
+		}
+		fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		_ = file.Close()
+		if err != nil {
+			return opened, fmt.Errorf("open %s: %w", path, err)
+		}
+		// O_NONBLOCK was for opening only: nothing is a pipe here, and a server is given what it would have opened.
+		if err := unix.SetNonblock(fd, false); err != nil {
+			_ = unix.Close(fd)
 			return opened, fmt.Errorf("open %s: %w", path, err)
 		}
 		opened = append(opened, fd)
@@ -87,7 +97,7 @@ func openOutputs(h home) (descriptors, error) {
 }
 
 // fork makes the process. Its descriptor comes with it, so that there is no moment in which only its number is known.
-func fork(program string, h home, given descriptors) (*proc, error) {
+func fork(program string, h home, given descriptors, born string) (*proc, error) {
 	files := make([]uintptr, len(given))
 	for i, fd := range given {
 		files[i] = uintptr(fd)
@@ -96,6 +106,14 @@ func fork(program string, h home, given descriptors) (*proc, error) {
 	attributes := &syscall.ProcAttr{
 		// Nothing of the agent's environment, not even for the launcher's own runtime.
 		Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	}
+	if born != "" {
+		dir, err := unix.Open(born, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open the cgroup %s: %w", born, err)
+		}
+		defer func() { _ = unix.Close(dir) }()
+		attributes.Sys.UseCgroupFD, attributes.Sys.CgroupFD = true, dir
 	}
 	pid, err := syscall.ForkExec(program, []string{launcher.Name, h.spec()}, attributes)
 	if err != nil {

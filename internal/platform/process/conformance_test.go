@@ -29,7 +29,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) conformance.World {
-	w := &world{host: newHost(t, func(o *Options) { o.Ports = freshPorts() }), ledgers: t.TempDir()}
+	w := &world{host: newHost(t, func(o *Options) { o.Ports = freshPorts() }), ledgers: openDirectory(t)}
 	w.close()
 	return conformance.World{
 		Open: func() (platform.Driver, error) {
@@ -60,7 +60,16 @@ func newWorld(t *testing.T) conformance.World {
 }
 
 func (w *world) desired(ref platform.Ref, variant string, env ...string) platform.Desired {
-	d := desired(ref.UID, "hash-"+variant, append(env, "TS_LEDGER="+filepath.Join(w.ledgers, ref.UID))...)
+	path := filepath.Join(w.ledgers, ref.UID)
+	// Whatever user the server has, it appends to this.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
+	if err == nil {
+		err = errors.Join(file.Close(), os.Chmod(path, 0o666))
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d := desired(ref.UID, "hash-"+variant, append(env, "TS_LEDGER="+path)...)
 	d.Ref = ref
 	return d
 }

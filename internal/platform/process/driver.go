@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/sys/unix"
 
 	"github.com/draas-io/draas/internal/platform"
 )
@@ -29,6 +28,8 @@ type Driver struct {
 	executables *executables
 	plugins     *plugins
 	ports       *ports
+	users       *users
+	groups      *groups
 	launcher    string
 	logLimit    int64
 	clock       Clock
@@ -80,19 +81,23 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 			return nil, fmt.Errorf("open the Process platform: %w", err)
 		}
 	}
+	owners, err := newUsers(o.UIDs, o.Random)
+	if err != nil {
+		return nil, fmt.Errorf("open the Process platform: %w", err)
+	}
 	d := &Driver{
-		layout: layout{root: root}, files: writer{hooks: o.Hooks}, executables: newExecutables(o.Executable), ports: newPorts(o.Ports),
+		users: owners, groups: newGroups(o), layout: layout{root: root}, files: writer{hooks: o.Hooks}, executables: newExecutables(o.Executable, o.Clock, owners.none == nil), ports: newPorts(o.Ports),
 		launcher: o.Launcher, logLimit: o.LogLimit, clock: o.Clock, random: o.Random, log: o.Log, hooks: o.Hooks,
 		done: make(chan struct{}), units: map[string]*unit{},
 	}
 	d.plugins = newPlugins(o, d.layout.plugins())
-	if err := d.open(); err != nil {
+	if err := d.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the Process platform: %w", err)
 	}
 	return d, nil
 }
 
-func (d *Driver) open() error {
+func (d *Driver) open(ctx context.Context) error {
 	err := checkRange(d.ports.within)
 	if err != nil {
 		return err
@@ -100,12 +105,35 @@ func (d *Driver) open() error {
 	if d.bootID, err = readBootID(); err != nil {
 		return err
 	}
-	if d.lock, err = d.layout.claim(); err != nil {
+	if d.lock, err = d.layout.claim(d.users.passage()); err != nil {
 		return err
 	}
+	if err := d.recover(ctx); err != nil {
+		return errors.Join(err, d.lock.Close())
+	}
+	for _, u := range d.units {
+		if u.p != nil {
+			d.watch(u, u.p)
+		}
+		d.loops.Go(u.loop)
+		u.poke()
+	}
+	d.loops.Go(d.boundOutputs)
+	return nil
+}
+
+// recover finds what there is.
+func (d *Driver) recover(ctx context.Context) error {
+	if err := d.layout.checkVersion(d.files); err != nil {
+		return err
+	}
+	if err := d.groups.begin(d.layout.instances()); err != nil {
+		return err
+	}
+	d.users.survivors = d.groups.lost != nil
 	entries, err := os.ReadDir(d.layout.instances())
 	if err != nil {
-		return errors.Join(err, d.lock.Close())
+		return err
 	}
 	for _, entry := range entries {
 		if !uidForm.MatchString(entry.Name()) {
@@ -119,18 +147,30 @@ func (d *Driver) open() error {
 		u.load()
 		d.units[u.uid] = u
 	}
+	d.recoverGroups(ctx)
 	if err := d.plugins.sweep(); err != nil {
 		d.log.Error(err, "unused plugins stay")
 	}
-	for _, u := range d.units {
-		if u.p != nil {
-			d.watch(u, u.p)
-		}
-		d.loops.Go(u.loop)
-		u.poke()
-	}
-	d.loops.Go(d.boundOutputs)
 	return nil
+}
+
+// recoverGroups finds the cgroups that there are.
+func (d *Driver) recoverGroups(ctx context.Context) {
+	names, err := d.groups.named()
+	if err != nil {
+		d.log.Error(err, "cannot look for cgroups")
+	}
+	for _, uid := range names {
+		if u := d.units[uid]; u != nil {
+			u.confined.there = true
+		}
+	}
+	if note := d.groups.note(); note != "" {
+		d.log.Info("isolation is not complete", "why", note)
+	}
+	for _, stray := range d.strays(ctx) {
+		d.log.Info("processes are in a cgroup of an instance that is not known; they are left alone", "cgroup", stray)
+	}
 }
 
 // watch wakes the unit when the process has ended.
@@ -210,24 +250,6 @@ func (d *Driver) tell(ref platform.Ref) {
 	if f := d.notify.Load(); f != nil && *f != nil {
 		(*f)(ref)
 	}
-}
-
-// Fingerprint tells which executables are there.
-func (d *Driver) Fingerprint(ctx context.Context) (platform.Fingerprint, error) {
-	end, err := d.begin(ctx)
-	if err != nil {
-		return platform.Fingerprint{}, err
-	}
-	defer end()
-	versions, err := d.executables.versions(ctx)
-	if err != nil {
-		return platform.Fingerprint{Health: platform.HealthUnhealthy, Message: err.Error()}, nil
-	}
-	found := platform.Fingerprint{Health: platform.HealthHealthy, Versions: versions}
-	if err := unix.Access(d.layout.root, unix.W_OK); err != nil {
-		found.Health, found.Message = platform.HealthUnhealthy, fmt.Sprintf("the state directory %s cannot be written to: %v", d.layout.root, err)
-	}
-	return found, nil
 }
 
 // List tells of every runtime. One whose state is unknown has no State, and StartError says why.
@@ -310,7 +332,7 @@ func (d *Driver) Remove(ctx context.Context, ref platform.Ref, keepData bool) er
 	if u == nil {
 		return nil
 	}
-	if err := u.remove(ref, keepData); err != nil {
+	if err := u.remove(ctx, ref, keepData); err != nil {
 		return err
 	}
 	if err := d.plugins.sweep(); err != nil {
@@ -368,7 +390,7 @@ func (d *Driver) Tail(ctx context.Context, ref platform.Ref, limit int) ([]byte,
 	if u == nil || !u.exists() {
 		return nil, platform.ErrNotFound
 	}
-	text, err := u.output(u.home.stdout()).tail(u.view.Load().stdoutFrom, max(limit, 0))
+	text, err := u.output(u.home.stdout()).tail(u.view.Load().stdout, max(limit, 0))
 	if err != nil {
 		return nil, fmt.Errorf("read the output of the server: %w", err)
 	}

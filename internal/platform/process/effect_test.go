@@ -48,7 +48,7 @@ func (h *host) ran(s script, done func() bool) {
 
 // ledger is where the servers of a test write themselves down, whatever becomes of their directories.
 func ledger(t *testing.T, d platform.Desired) (platform.Desired, func() []string) {
-	path := filepath.Join(t.TempDir(), "ledger")
+	path := filepath.Join(openDirectory(t), "ledger")
 	d.Env = append(d.Env, platform.EnvVar{Name: "TS_LEDGER", Value: path})
 	return d, func() []string {
 		text, err := os.ReadFile(path)

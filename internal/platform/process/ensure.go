@@ -55,10 +55,10 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 	switch {
 	case u.rec.due().Hash == desired.Hash:
 		return u.refresh(u.rec, desired)
-	case u.p != nil && u.rec.Stop == nil && u.rec.Current.Hash == desired.Hash:
-		// What runs is desired again before it was stopped.
+	case u.replaced(desired.Hash):
+		// What runs, or shall run until something else can, is desired again before it was stopped.
 		next := u.rec
-		next.Next, next.Failures, next.RetryAt = nil, 0, time.Time{}
+		next.drop()
 		u.startError = nil
 		return u.refresh(next, desired)
 	case !desired.Replace:
@@ -66,6 +66,11 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 	default:
 		return u.begin(ctx, desired)
 	}
+}
+
+// replaced tells whether inputs of that hash run, or shall run until others can, and were not stopped for them.
+func (u *unit) replaced(hash string) bool {
+	return (u.p != nil || u.rec.Replacing) && u.rec.Stop == nil && u.rec.Current.Hash == hash
 }
 
 // refresh notes what of an input may change without another start.
@@ -76,23 +81,20 @@ func (u *unit) refresh(next record, desired *platform.Desired) error {
 		next.Namespace == desired.Namespace && next.Name == desired.Name {
 		return nil
 	}
-	next.replaceDue(&due)
+	next.replace(&due)
 	next.Namespace, next.Name = desired.Namespace, desired.Name
 	return u.commit(next)
-}
-
-// replaceDue puts a changed copy in the place of the input of the next start.
-func (r *record) replaceDue(due *input) {
-	if r.Next != nil {
-		r.Next = due
-	} else {
-		r.Current = due
-	}
 }
 
 // begin checks everything that can be checked before anything is touched, and makes the inputs what shall run next.
 func (u *unit) begin(ctx context.Context, desired *platform.Desired) error {
 	if err := u.checkHome(); err != nil {
+		return err
+	}
+	if err := u.d.passable(); err != nil {
+		return err
+	}
+	if err := u.d.groups.refuse(desired.Resources); err != nil {
 		return err
 	}
 	if _, err := u.d.executables.find(ctx, desired.Version); err != nil {
@@ -127,8 +129,16 @@ func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
 	if err := u.d.files.saveInput(u.home, in.Seq, file); err != nil {
 		return err
 	}
+	if next.User == 0 && u.p == nil && u.d.users.none == nil {
+		var err error
+		if next.User, err = u.d.users.choose(u.uid); err != nil {
+			return err
+		}
+	}
+	replacing := u.rec.Want == wantRunning && !u.parked && u.rec.Current != nil && (u.rec.Next == nil || u.rec.Replacing)
+	next.drop()
 	next.Namespace, next.Name, next.InstanceID = desired.Namespace, desired.Name, desired.InstanceID
-	next.Want, next.Next = wantRunning, in
+	next.Want, next.Next, next.Replacing = wantRunning, in, replacing
 	next.Unasked, next.Failures, next.RetryAt, next.LastExit = false, 0, time.Time{}, nil
 	return u.commit(next)
 }
@@ -147,7 +157,7 @@ func (u *unit) checkHome() error {
 
 func (u *unit) makeHome() error {
 	u.present = true
-	err := u.d.hooks.around(PointMkdir, u.home.make)
+	err := u.d.hooks.around(PointMkdir, func() error { return u.home.make(u.d.users.passage()) })
 	if err == nil {
 		err = syncDir(u.d.layout.instances())
 	}
@@ -199,7 +209,8 @@ func (u *unit) stop(grace time.Duration) error {
 	case next.Want == wantStopped:
 		return nil
 	}
-	next.Want, next.Next = wantStopped, nil
+	next.drop()
+	next.Want = wantStopped
 	next.Unasked, next.Failures, next.RetryAt = false, 0, time.Time{}
 	err := u.commit(next)
 	if err != nil {

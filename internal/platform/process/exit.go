@@ -3,9 +3,13 @@
 package process
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/draas-io/draas/internal/launcher"
 	"github.com/draas-io/draas/internal/platform"
@@ -29,7 +33,7 @@ func (u *unit) bury(now time.Time) (time.Duration, bool) {
 	u.p.close()
 	next := u.rec
 	switch {
-	case next.Stop != nil || next.Next != nil:
+	case next.Stop != nil || next.Next != nil && next.NextFailures == 0:
 		// It was to end: whatever it did, nothing is wrong.
 		next.Failures, next.RetryAt = 0, time.Time{}
 	case !u.p.executed && u.pending():
@@ -37,40 +41,87 @@ func (u *unit) bury(now time.Time) (time.Duration, bool) {
 	default:
 		u.crashed(&next, how, now)
 	}
+	u.leaveGroup()
 	next.Run, next.Stop = nil, nil
 	u.p, u.signalled, u.poll, u.sweeping, u.changed = nil, false, 0, time.Time{}, true
+	if next.Want == wantRunning && !next.startsAt().After(now) && u.shallRun() && !u.dirty {
+		// The start that follows writes both down at once. Until then the journal tells of a run that is over, which is true as well.
+		u.take(next)
+		u.behind = true
+		return 0, false
+	}
 	u.settle(next)
 	return 0, false
 }
 
+// leaveGroup removes the group of what ended if the next run will have another one: an earlier agent had another parent.
+func (u *unit) leaveGroup() {
+	had := u.rec.Run.Cgroup
+	if now := u.d.groups.placeOf(u.uid); had == nil || now != nil && *now == *had {
+		return
+	}
+	if err := u.d.removeGroup(context.Background(), had); err != nil {
+		u.d.log.Error(err, "a cgroup stays behind", "instance", u.rec.label(), "cgroup", had.Name)
+	}
+}
+
 // sweep kills what the dead server left behind. The server itself is reaped only afterwards, so that its number stays its own.
 func (u *unit) sweep(now time.Time) (time.Duration, bool) {
-	found, err := rest(u.p, u.home)
-	if err == nil && len(found) == 0 {
+	left, err := u.sweepGroup()
+	if !left && (err != nil || !u.confinedForSure()) {
+		var more bool
+		more, err = u.sweepSession(err)
+		left = left || more
+	}
+	if err == nil && !left {
 		return 0, false
 	}
 	if u.sweeping.IsZero() {
 		u.sweeping, u.poll = now, 0
 	}
-	if err == nil {
-		err = u.d.hooks.around(PointKill, func() error { return killRest(found, u.p.PID) })
-	}
 	if err != nil {
 		u.d.log.Error(err, "cannot kill what the server left behind", "instance", u.rec.label())
 	}
 	if now.Sub(u.sweeping) > sweepLimit {
-		u.d.log.Info("what the server left behind does not end", "instance", u.rec.label(), "processes", len(found))
+		u.d.log.Info("what the server left behind does not end", "instance", u.rec.label())
 		return 0, false
 	}
 	return u.pause(pollMost), true
+}
+
+// sweepGroup kills what is left in the group, and tells whether that is all that there can be.
+func (u *unit) sweepGroup() (left bool, err error) {
+	g, err := u.ownGroup()
+	if g == nil || err != nil {
+		return false, err
+	}
+	left, err = u.killGroup(context.Background(), g)
+	if left && err == nil {
+		// Kill returns when nothing lives any more.
+		left = false
+	}
+	return left, err
+}
+
+// confinedForSure tells whether everything that the server started is in its group: a server that runs as the agent's user, be it without any
+// right, may write to the group's files and leave it.
+func (u *unit) confinedForSure() bool { return u.rec.Run.Cgroup != nil && u.rec.Run.Own }
+
+// sweepSession kills what is left of the session.
+func (u *unit) sweepSession(before error) (left bool, err error) {
+	found, err := rest(u.p, u.home)
+	if err == nil && len(found) > 0 {
+		err = u.d.hooks.around(PointKill, func() error { return killRest(found, u.p.PID) })
+	}
+	return len(found) > 0, errors.Join(before, err)
 }
 
 // crashed notes an end that nobody asked for, and when to start again.
 func (u *unit) crashed(next *record, how ending, now time.Time) {
 	ran := max(now.Sub(next.Run.StartedAt), 0)
 	next.LastExit = &platform.Exit{
-		Reason: how.reason(), Signal: how.signal, FinishedAt: now, Ran: ran, Hash: next.Current.Hash,
-		Stdout: lastLines(u.output(u.home.stdout()), next.StdoutFrom), Stderr: lastLines(u.output(u.home.stderr()), next.StderrFrom),
+		Reason: u.reason(how), Signal: how.signal, FinishedAt: now, Ran: ran, Hash: next.Current.Hash,
+		Stdout: lastLines(u.output(u.home.stdout()), next.stdout()), Stderr: lastLines(u.output(u.home.stderr()), next.stderr()),
 	}
 	if how.known && how.signal == 0 {
 		code := how.code
@@ -85,7 +136,15 @@ func (u *unit) crashed(next *record, how ending, now time.Time) {
 	next.Failures++
 }
 
-// reason classifies the ending.
+// reason classifies the ending. That the kernel killed for want of memory is known also where it does not tell how the server itself ended.
+func (u *unit) reason(how ending) platform.ExitReason {
+	if (!how.known || how.signal == int32(unix.SIGKILL)) && u.starved() {
+		return platform.ExitOOMKilled
+	}
+	return how.reason()
+}
+
+// reason classifies the ending by itself.
 func (e ending) reason() platform.ExitReason {
 	switch {
 	case !e.known:
@@ -102,8 +161,8 @@ func (e ending) reason() platform.ExitReason {
 func (u *unit) output(path string) *output { return &output{path: path, limit: u.d.logLimit} }
 
 // lastLines are the last lines of a run. An output that cannot be read is no reason to lose the rest.
-func lastLines(o *output, from int64) string {
-	text, err := o.tail(from, exitLines+1)
+func lastLines(o *output, s start) string {
+	text, err := o.tail(s, exitLines+1)
 	if err != nil {
 		return ""
 	}

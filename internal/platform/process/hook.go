@@ -7,6 +7,8 @@ type Point string
 const (
 	// PointMkdir makes the directories of an instance.
 	PointMkdir Point = "mkdir"
+	// PointOwn gives files to the user of an instance, or takes them back.
+	PointOwn Point = "chown"
 	// PointInput writes the inputs of a start.
 	PointInput Point = "input"
 	// PointJournal writes the temporary file of a journal.
@@ -21,6 +23,8 @@ const (
 	PointConfig Point = "config"
 	// PointSpec writes the launch specification.
 	PointSpec Point = "spec"
+	// PointMakeGroup makes the cgroup of an instance, with its limits.
+	PointMakeGroup Point = "mkcgroup"
 	// PointClone starts the launcher.
 	PointClone Point = "clone"
 	// PointRecord writes process id and start time into the journal.
@@ -31,8 +35,12 @@ const (
 	PointSignal Point = "signal"
 	// PointKill kills what is left of a server.
 	PointKill Point = "kill"
+	// PointKillGroup kills everything in the cgroup of an instance.
+	PointKillGroup Point = "killcgroup"
 	// PointReap takes the exit code of a dead process.
 	PointReap Point = "reap"
+	// PointRemoveGroup removes the cgroup of an instance.
+	PointRemoveGroup Point = "rmcgroup"
 	// PointRetain moves the data of an instance away.
 	PointRetain Point = "retain"
 	// PointRemove removes the directory of an instance.
@@ -42,8 +50,8 @@ const (
 // Points are all effects.
 func Points() []Point {
 	return []Point{
-		PointMkdir, PointInput, PointJournal, PointSync, PointRename, PointPlugin, PointConfig, PointSpec, PointClone, PointRecord, PointGo,
-		PointSignal, PointKill, PointReap, PointRetain, PointRemove,
+		PointMkdir, PointOwn, PointInput, PointJournal, PointSync, PointRename, PointPlugin, PointConfig, PointSpec, PointMakeGroup, PointClone,
+		PointRecord, PointGo, PointSignal, PointKill, PointKillGroup, PointReap, PointRemoveGroup, PointRetain, PointRemove,
 	}
 }
 

@@ -29,6 +29,8 @@ type input struct {
 	Wish       uint16              `json:"wish,omitempty"`
 	Listeners  []platform.Listener `json:"listeners,omitempty"`
 	Grace      time.Duration       `json:"grace"`
+	// Resources bound the server.
+	Resources platform.Resources `json:"resources,omitzero"`
 	// Port is where the API listens, or will listen.
 	Port uint16 `json:"port"`
 	// PluginKey names the prepared directory with the plugins; "": none was prepared yet.
@@ -55,7 +57,7 @@ func newInput(desired *platform.Desired) (*input, sealed) {
 	in := &input{
 		Hash: desired.Hash, Generation: desired.Generation, Version: desired.Version, Plugins: slices.Clone(desired.Plugins),
 		Folders: slices.Clone(desired.Folders), Expose: desired.Expose, Wish: desired.APIPort, Listeners: slices.Clone(desired.Listeners),
-		Grace: desired.Grace, config: slices.Clone(desired.Config),
+		Grace: desired.Grace, Resources: desired.Resources, config: slices.Clone(desired.Config),
 	}
 	file := sealed{Config: in.config}
 	for _, v := range desired.Env {
@@ -90,6 +92,9 @@ func (w writer) saveInput(h home, seq uint64, file sealed) error {
 	text, err := json.Marshal(file)
 	if err == nil {
 		err = w.write(PointInput, h.input(seq), text, 0o400)
+	}
+	if err == nil {
+		err = syncDir(h.path)
 	}
 	if err != nil {
 		return fmt.Errorf("write the inputs: %w", err)
@@ -140,13 +145,14 @@ func validate(desired *platform.Desired) error {
 	case !versionForm.MatchString(desired.Version):
 		return invalid("the version %q is not of the form of a version", desired.Version)
 	}
+	if desired.Resources.Memory < 0 || desired.Resources.CPU < 0 {
+		return invalid("a limit is negative")
+	}
 	if err := validateEnv(desired.Env); err != nil {
 		return err
 	}
-	for _, folder := range desired.Folders {
-		if !filepath.IsLocal(folder) || filepath.Clean(folder) != folder || strings.ContainsRune(folder, 0) {
-			return invalid("the folder %q is not below the server's working directory", folder)
-		}
+	if err := validateFolders(desired.Folders); err != nil {
+		return err
 	}
 	for _, listener := range desired.Listeners {
 		if listener.Port == 0 {
@@ -154,6 +160,15 @@ func validate(desired *platform.Desired) error {
 		}
 	}
 	return validatePlugins(desired.Plugins)
+}
+
+func validateFolders(folders []string) error {
+	for _, folder := range folders {
+		if !filepath.IsLocal(folder) || filepath.Clean(folder) != folder || strings.ContainsRune(folder, 0) {
+			return invalid("the folder %q is not below the server's working directory", folder)
+		}
+	}
+	return nil
 }
 
 // validateEnv never shows a value.

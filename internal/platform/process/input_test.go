@@ -53,7 +53,7 @@ func TestWhatAServerIsGiven(t *testing.T) {
 			t.Errorf("%s is not empty in %s", name, got.Given.Status)
 		}
 	}
-	for path, mode := range map[string]os.FileMode{home.config(): 0o600, home.path: 0o700, home.data(): 0o700, home.logs(): 0o700} {
+	for path, mode := range map[string]os.FileMode{home.config(): 0o600, home.path: passageMode(), home.data(): 0o755, home.logs(): 0o700} {
 		if found, err := os.Stat(path); err != nil || found.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", path, found.Mode(), err)
 		}
@@ -116,7 +116,7 @@ func TestFoldersAreMadeBelowTheDataDirectoryOnly(t *testing.T) {
 
 func TestAStartThatCannotBeTriedIsToldAndTriedAgain(t *testing.T) {
 	h := newHost(t)
-	own := filepath.Join(t.TempDir(), "drasi-server")
+	own := filepath.Join(openDirectory(t), "drasi-server")
 	install(t, serverPath, own)
 	h.close()
 	h.options.Executable = own
@@ -164,12 +164,20 @@ func install(t *testing.T, from, to string) {
 	t.Helper()
 	text, err := os.ReadFile(from)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(to), 0o700)
+		err = os.MkdirAll(filepath.Dir(to), 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(to, text, 0o700)
+		err = os.WriteFile(to, text, 0o755)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// passageMode is the mode of what leads to a server's files.
+func passageMode() os.FileMode {
+	if ownUsers() == (UIDRange{}) {
+		return modePrivate
+	}
+	return modePassage
 }

@@ -30,6 +30,8 @@ type record struct {
 	Namespace     string `json:"namespace"`
 	Name          string `json:"name"`
 	InstanceID    string `json:"instanceID"`
+	// User is the number of the user of the host that is the instance's own; 0: it has none.
+	User uint32 `json:"user,omitempty"`
 	// BootID is the host's run in which this was written.
 	BootID string `json:"bootID"`
 	Want   want   `json:"want"`
@@ -38,6 +40,11 @@ type record struct {
 	Current *input `json:"current,omitempty"`
 	// Next is what shall run instead.
 	Next *input `json:"next,omitempty"`
+	// Replacing says that Current shall run until Next can.
+	Replacing bool `json:"replacing,omitempty"`
+	// NextFailures counts the tries of Next that could not be made in a row, and NextRetryAt is when the next one is due.
+	NextFailures int       `json:"nextFailures,omitempty"`
+	NextRetryAt  time.Time `json:"nextRetryAt,omitzero"`
 	// LastSeq is the highest number that an input was given.
 	LastSeq uint64 `json:"lastSeq"`
 	// Run is the process; nil: none.
@@ -45,6 +52,9 @@ type record struct {
 	// StdoutFrom and StderrFrom are where in the output files the present or last run begins.
 	StdoutFrom int64 `json:"stdoutFrom,omitempty"`
 	StderrFrom int64 `json:"stderrFrom,omitempty"`
+	// StdoutCut and StderrCut tell which cut of the files was the last one when that run began; nil: an earlier release did not look.
+	StdoutCut *int64 `json:"stdoutCut,omitempty"`
+	StderrCut *int64 `json:"stderrCut,omitempty"`
 	// Stop is the request that the process end; nil: none.
 	Stop *stopping `json:"stop,omitempty"`
 
@@ -52,9 +62,9 @@ type record struct {
 	Restarts int32 `json:"restarts"`
 	// Unasked says that the next start will be one.
 	Unasked bool `json:"unasked,omitempty"`
-	// Failures counts short runs and failed starts in a row.
+	// Failures counts short runs and failed starts of Current in a row.
 	Failures int `json:"failures,omitempty"`
-	// RetryAt is when the next start is due.
+	// RetryAt is when the next start of Current is due.
 	RetryAt time.Time `json:"retryAt,omitzero"`
 	// LastExit is how the server last ended by itself.
 	LastExit *platform.Exit `json:"lastExit,omitempty"`
@@ -66,6 +76,12 @@ type run struct {
 	Incarnation string    `json:"incarnation"`
 	StartedAt   time.Time `json:"startedAt"`
 	Port        uint16    `json:"port"`
+	// Cgroup is where its cgroup is; nil: it has none.
+	Cgroup *place `json:"cgroup,omitempty"`
+	// Own says that it runs as the instance's own user.
+	Own bool `json:"own,omitempty"`
+	// OOMKills is how often the kernel had killed in that group for the memory limit before the run.
+	OOMKills uint64 `json:"oomKills,omitempty"`
 }
 
 // stopping is a request that the process end.
@@ -80,6 +96,46 @@ func (r *record) due() *input {
 		return r.Next
 	}
 	return r.Current
+}
+
+// drop takes back what shall run instead.
+func (r *record) drop() {
+	r.Next, r.Replacing, r.NextFailures, r.NextRetryAt = nil, false, 0, time.Time{}
+}
+
+// of returns the input of that number; nil: there is none any more.
+func (r *record) of(seq uint64) *input {
+	for _, in := range []*input{r.Current, r.Next} {
+		if in != nil && in.Seq == seq {
+			return in
+		}
+	}
+	return nil
+}
+
+// replace puts a changed copy in the place of the input of its number.
+func (r *record) replace(in *input) {
+	if r.Next != nil && r.Next.Seq == in.Seq {
+		r.Next = in
+	} else {
+		r.Current = in
+	}
+}
+
+// stdout and stderr are where the present or last run begins in its output files.
+func (r *record) stdout() start { return start{from: r.StdoutFrom, cut: r.StdoutCut} }
+func (r *record) stderr() start { return start{from: r.StderrFrom, cut: r.StderrCut} }
+
+// startsAt is when the next try to start something is due.
+func (r *record) startsAt() time.Time {
+	switch {
+	case r.Next == nil:
+		return r.RetryAt
+	case r.Replacing && r.RetryAt.Before(r.NextRetryAt):
+		return r.RetryAt
+	default:
+		return r.NextRetryAt
+	}
 }
 
 // ref names the instance.
@@ -129,9 +185,9 @@ func (r *record) validate(uid string) error {
 		return errors.New("it has no boot id")
 	case r.Want == wantRunning && r.due() == nil:
 		return errors.New("it says that something shall run, but not what")
-	case r.Restarts < 0 || r.Failures < 0:
+	case r.Restarts < 0 || r.Failures < 0 || r.NextFailures < 0:
 		return errors.New("a count is negative")
-	case r.Run != nil && r.Current == nil:
+	case (r.Run != nil || r.Replacing) && r.Current == nil:
 		return errors.New("something runs, but it does not say what")
 	}
 	return errors.Join(r.Run.validate(), r.Current.validate(r.LastSeq), r.Next.validate(r.LastSeq))
@@ -148,14 +204,15 @@ func (r *run) validate() error {
 	return nil
 }
 
-// save writes the journal, durably.
-func (w writer) save(h home, r *record) error {
+// save writes the journal, so that after a crash of the host either the old or the new one is there, whole. Whether it is the new one is only
+// sure once the name is durable, which it is made where it is new: no process survives such a crash, and of what shall be the caller tells again.
+func (w writer) save(h home, r *record, known bool) error {
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	err = w.write(PointJournal, h.journal(), append(text, '\n'), 0o600)
-	if err == nil {
+	if err == nil && !known {
 		err = syncDir(h.path)
 	}
 	if err != nil {

@@ -39,6 +39,9 @@ func withServer(m *testing.M) int {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o711); err != nil {
+		panic(err)
+	}
 	serverPath = filepath.Join(dir, "drasi-server")
 	build := exec.Command("go", "build", "-o", serverPath, "./testdata/server")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
@@ -76,19 +79,19 @@ var firstPorts = rand.Uint32N(500)
 
 // host is a state directory with what is installed beside it.
 type host struct {
-	t       *testing.T
+	t       testing.TB
 	options Options
 	d       *Driver
 	notes   atomic.Int64
 }
 
 // newHost opens a driver on a new state directory. At the end of the test every server is stopped.
-func newHost(t *testing.T, change ...func(*Options)) *host {
+func newHost(t testing.TB, change ...func(*Options)) *host {
 	t.Helper()
-	dir := t.TempDir()
+	dir := openDirectory(t)
 	h := &host{t: t, options: Options{
 		StateDir: filepath.Join(dir, "state"), Executable: serverPath, PluginsDir: filepath.Join(dir, "plugins"), Ports: freshPorts(),
-		Log: testLog(t),
+		UIDs: ownUsers(), Log: testLog(t),
 	}}
 	if err := os.MkdirAll(h.options.PluginsDir, 0o700); err != nil {
 		t.Fatal(err)
@@ -101,9 +104,27 @@ func newHost(t *testing.T, change ...func(*Options)) *host {
 	return h
 }
 
+// ownUsers is the range of users where the tests may run programs as others; else none.
+func ownUsers() UIDRange {
+	if os.Geteuid() != 0 {
+		return UIDRange{}
+	}
+	return DefaultUIDs
+}
+
+// openDirectory is a directory that servers with users of their own can get to, and write to.
+func openDirectory(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o711), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // testLog writes to the test's log at most until the test ends.
-func testLog(t *testing.T) logr.Logger {
-	return testr.NewWithOptions(t, testr.Options{Verbosity: 1})
+func testLog(t testing.TB) logr.Logger {
+	return testr.NewWithInterface(t, testr.Options{Verbosity: 1})
 }
 
 func (h *host) open() {
@@ -143,6 +164,24 @@ func (h *host) end() {
 		h.t.Errorf("StopAll: %v", err)
 	}
 	_ = d.Close()
+	h.endGroups(d.groups)
+}
+
+// endGroups kills what is left in the cgroups of the host, for instance the servers of spoiled journals, and removes them.
+func (h *host) endGroups(left *groups) {
+	names, err := left.named()
+	if err != nil {
+		h.t.Error(err)
+	}
+	for _, name := range names {
+		g, err := left.at(left.placeOf(name))
+		if err == nil {
+			err = errors.Join(g.Kill(context.Background()), g.Remove(context.Background()))
+		}
+		if err != nil {
+			h.t.Error(err)
+		}
+	}
 }
 
 func ref(uid string) platform.Ref {
@@ -189,7 +228,7 @@ func (h *host) inspect(uid string) platform.Observed {
 const patience = 30 * time.Second
 
 // until waits for what shall come true.
-func until(t *testing.T, what string, f func() bool) {
+func until(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	came := false
 	poll(patience, 2*time.Millisecond, func() bool {
@@ -271,7 +310,7 @@ func (h *host) lines(uid, name string) []string {
 }
 
 // kill sends a signal to a process of the test.
-func kill(t *testing.T, pid int, sig syscall.Signal) {
+func kill(t testing.TB, pid int, sig syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(pid, sig); err != nil {
 		t.Fatalf("signal %v to %d: %v", sig, pid, err)
@@ -284,7 +323,7 @@ func lives(pid int) bool {
 	return err == nil && now.alive()
 }
 
-func number(t *testing.T, text string) int {
+func number(t testing.TB, text string) int {
 	t.Helper()
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -26,6 +26,13 @@ type Options struct {
 	PluginsDir string
 	// Ports is where API ports are taken from; the zero value is DefaultPorts.
 	Ports PortRange
+	// UIDs is where each instance has a user of its own from, if the agent may run programs as other users. The zero value is none: servers run
+	// as the agent's user.
+	UIDs UIDRange
+	// CgroupParent is the cgroup below which each instance has its own, as package cgroup takes it; empty: draas; "none": there are no cgroups.
+	CgroupParent string
+	// AllowUnenforcedLimits takes instances with limits also where nothing enforces them.
+	AllowUnenforcedLimits bool
 	// Launcher is the executable that is started as the launcher: one that contains package launcher. Empty: this one.
 	Launcher string
 	// LogLimit is how big an output file of a server may become before it is cut; 0: 8 MiB. As much is kept of what was cut off.
@@ -93,12 +100,18 @@ func (r PortRange) validate() error {
 	return nil
 }
 
-const defaultLogLimit = 8 << 20
+const (
+	defaultLogLimit     = 8 << 20
+	defaultCgroupParent = "draas"
+)
 
 // complete returns the options with what was left out.
 func (o Options) complete() Options {
 	if o.Ports == (PortRange{}) {
 		o.Ports = DefaultPorts
+	}
+	if o.CgroupParent == "" {
+		o.CgroupParent = defaultCgroupParent
 	}
 	if o.Launcher == "" {
 		// The link leads to this program even after its file was replaced by a newer one.

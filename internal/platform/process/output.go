@@ -66,12 +66,12 @@ func (o *output) look(now time.Time) (time.Duration, error) {
 
 // cut keeps the last part of the file beside it and empties it. What is written in between is lost, and nobody waits.
 func (o *output) cut(size int64) error {
-	from, err := os.OpenFile(o.path, os.O_RDWR, 0)
+	from, err := openOwn(o.path, os.O_RDWR)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = from.Close() }()
-	into, err := os.OpenFile(o.previous(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	into, err := openOwn(o.previous(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err == nil {
 		begin := max(size-o.limit, 0)
 		_, err = io.Copy(into, io.LimitReader(io.NewSectionReader(from, begin, size-begin), o.limit))
@@ -81,14 +81,53 @@ func (o *output) cut(size int64) error {
 	return errors.Join(err, from.Truncate(0))
 }
 
-// tail returns at most limit of the last bytes that were written since the file had the size from. Where the file has been cut meanwhile,
-// that is all of it, after what was cut off.
-func (o *output) tail(from int64, limit int) ([]byte, error) {
-	text, size, err := lastOf(o.path, from, limit)
-	if err != nil || size >= from || len(text) >= limit {
+// start is where a run's part of an output begins.
+type start struct {
+	from int64
+	// cut tells which cut was the last one by then; nil: nobody looked.
+	cut *int64
+}
+
+// room is what a run can write at least before its beginning is cut off with what was there before.
+const room = 64 << 10
+
+// begin prepares the file for another run, and tells where it begins. A file that is nearly full is cut now, so that what is cut off during the
+// run ends with what the run wrote.
+func (o *output) begin() start {
+	size := sizeOf(o.path)
+	if size > 0 && size+room > o.limit {
+		if err := o.cut(size); err == nil {
+			size = 0
+		}
+	}
+	cut := o.lastCut()
+	return start{from: size, cut: &cut}
+}
+
+// lastCut tells cuts apart: it is when the part that was cut off was written.
+func (o *output) lastCut() int64 {
+	found, err := os.Stat(o.previous())
+	if err != nil {
+		return 0
+	}
+	return found.ModTime().UnixNano()
+}
+
+// wasCut tells whether the file has been cut since the run began. Without a mark only its size tells, as long as it has not grown again.
+func (o *output) wasCut(s start) bool {
+	if s.cut == nil {
+		return sizeOf(o.path) < s.from
+	}
+	return o.lastCut() != *s.cut
+}
+
+// tail returns at most limit of the last bytes of a run. Where the file has been cut meanwhile, that is all of it, after what was cut off.
+func (o *output) tail(s start, limit int) ([]byte, error) {
+	if !o.wasCut(s) {
+		text, _, err := lastOf(o.path, s.from, limit)
 		return text, err
 	}
-	text, size, err = lastOf(o.path, 0, limit)
+	text, size, err := lastOf(o.path, 0, limit)
 	if err != nil || size >= int64(limit) {
 		return text, err
 	}

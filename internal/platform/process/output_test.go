@@ -84,7 +84,7 @@ func TestLastLines(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := lastLines(o, c.from); got != c.want {
+			if got := lastLines(o, start{from: c.from}); got != c.want {
 				t.Errorf("got %d bytes %.40q, want %d bytes %.40q", len(got), got, len(c.want), c.want)
 			}
 		})

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,7 +18,7 @@ import (
 var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
 // remove takes away what a stopped instance left behind, and ends the unit.
-func (u *unit) remove(ref platform.Ref, keepData bool) error {
+func (u *unit) remove(ctx context.Context, ref platform.Ref, keepData bool) error {
 	u.mu.Lock()
 	defer u.finish()
 	if u.gone {
@@ -33,6 +34,9 @@ func (u *unit) remove(ref platform.Ref, keepData bool) error {
 		if err := u.retain(ref); err != nil {
 			return fmt.Errorf("keep the data of the instance: %w", err)
 		}
+	}
+	if err := u.release(ctx); err != nil {
+		return err
 	}
 	err := u.d.hooks.around(PointRemove, func() error { return os.RemoveAll(u.home.path) })
 	if err == nil {
@@ -52,6 +56,7 @@ func (u *unit) leave() {
 	close(u.quit)
 	u.d.ports.set(u.uid, "")
 	u.d.plugins.keep(u.uid)
+	u.d.users.set(u.uid, 0)
 	u.d.forget(u)
 }
 
@@ -79,6 +84,12 @@ func (u *unit) retain(ref platform.Ref) error {
 			return err
 		}
 		target = filepath.Join(u.d.layout.retained(), name+"."+strconv.Itoa(n))
+	}
+	// What is kept is the agent's: the user may be another instance's one day.
+	if owner := u.rec.User; owner != 0 {
+		if err := u.d.hooks.around(PointOwn, func() error { return takeBack(u.home.data(), owner) }); err != nil {
+			return err
+		}
 	}
 	return u.d.hooks.around(PointRetain, func() error {
 		return errors.Join(os.Rename(u.home.data(), target), syncDir(u.d.layout.retained()))

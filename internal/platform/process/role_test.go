@@ -37,6 +37,8 @@ type script struct {
 type installation struct {
 	StateDir, Executable, PluginsDir string
 	Ports                            PortRange
+	UIDs                             UIDRange
+	CgroupParent                     string
 }
 
 func playRole(text string) int {
@@ -55,7 +57,8 @@ func playRole(text string) int {
 func (s *script) play() error {
 	ctx := context.Background()
 	d, err := Open(ctx, Options{
-		StateDir: s.Host.StateDir, Executable: s.Host.Executable, PluginsDir: s.Host.PluginsDir, Ports: s.Host.Ports, Hooks: s.hooks(),
+		StateDir: s.Host.StateDir, Executable: s.Host.Executable, PluginsDir: s.Host.PluginsDir, Ports: s.Host.Ports, UIDs: s.Host.UIDs,
+		CgroupParent: s.Host.CgroupParent, Hooks: s.hooks(),
 	})
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func (s *script) hooks() *Hooks {
 
 // agent is another process with a driver.
 type agent struct {
-	t       *testing.T
+	t       testing.TB
 	command *exec.Cmd
 	output  *bufio.Reader
 }
@@ -106,6 +109,7 @@ func (h *host) startAgent(s script) *agent {
 	h.t.Helper()
 	s.Host = installation{
 		StateDir: h.options.StateDir, Executable: h.options.Executable, PluginsDir: h.options.PluginsDir, Ports: h.options.Ports,
+		UIDs: h.options.UIDs, CgroupParent: h.options.CgroupParent,
 	}
 	text, err := json.Marshal(s)
 	if err != nil {

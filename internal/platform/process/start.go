@@ -4,207 +4,150 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
-	"strconv"
-	"syscall"
 	"time"
-
-	"github.com/draas-io/draas/internal/launcher"
 )
 
-// What every server gets beside its own environment and limits.
+// How a start goes on after it could not be made.
 const (
-	fixedPath  = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-	umask      = 0o077
-	openFiles  = 65536
-	oomNeutral = 0
+	// unwritableMost is the longest pause while nothing can be written: what is written by then shall be tried soon.
+	unwritableMost = 5 * time.Second
+	// fallbackPause is when inputs are tried again that passed every check and could not be started all the same: what ran before must be stopped
+	// for each try.
+	fallbackPause = time.Minute
 )
 
-// prepared makes sure that the plugins of the next start are there. That can take a while, so the lock is given back meanwhile; false means
-// that something else is due now.
-func (u *unit) prepared() (bool, error) {
-	in := u.rec.due()
-	if u.d.plugins.prepared(in.PluginKey) {
-		return true, nil
-	}
-	u.mu.Unlock()
-	key, err := u.prepare(in)
-	u.mu.Lock()
-	due := u.rec.due()
-	if u.gone || due == nil || due.Seq != in.Seq {
-		u.keepPlugins()
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	with := *due
-	with.PluginKey = key
-	u.rec.replaceDue(&with)
-	u.keepPlugins()
-	return true, nil
-}
+// errOther says that something else is due by now.
+var errOther = errors.New("something else is due")
 
-func (u *unit) prepare(in *input) (string, error) {
-	executable, err := u.d.executables.find(context.Background(), in.Version)
-	if err != nil {
-		return "", err
-	}
-	return u.d.plugins.prepare(u.uid, in.Version, executable, in.Plugins)
-}
-
-// start tries to start the server.
+// start tries to start what shall run. Where that cannot be, what it was to take the place of runs on, or runs again, until it can.
 func (u *unit) start(now time.Time) (time.Duration, bool) {
-	ready, err := u.prepared()
-	if err == nil && (!ready || !u.shallRun()) {
+	checked, err := u.try(u.rec.due())
+	if errors.Is(err, errOther) {
 		return 0, true
 	}
 	if err == nil {
-		err = u.launch()
+		u.started(nil)
+		return 0, false
 	}
-	u.changed = true
-	if err != nil {
-		return u.failed(now, err), true
+	u.failed(now, u.rec.due(), err)
+	if u.rec.Replacing && !u.rec.RetryAt.After(now) {
+		u.fallBack(now, checked, err)
 	}
-	u.startError = nil
-	u.d.watch(u, u.p)
-	return 0, false
+	if u.p != nil {
+		return 0, true
+	}
+	return max(u.rec.startsAt().Sub(now), 0), true
 }
 
-// failed notes why a start, or what comes before one, could not be tried, and returns the pause before the next try.
-func (u *unit) failed(now time.Time, err error) time.Duration {
-	u.startError = err
-	u.changed = true
-	pause := backoff(u.rec.Failures)
+// fallBack starts what ran before again, since what shall take its place cannot be started.
+func (u *unit) fallBack(now time.Time, checked bool, why error) {
+	if checked {
+		u.rec.NextRetryAt = now.Add(fallbackPause)
+	}
+	u.rec.Unasked = true
+	_, err := u.try(u.rec.Current)
+	switch {
+	case errors.Is(err, errOther):
+	case err != nil:
+		u.failed(now, u.rec.Current, err)
+		u.startError = why
+	default:
+		u.started(why)
+	}
+}
+
+// started ends a successful start; why is what keeps something else from running, nil where nothing does.
+func (u *unit) started(why error) {
+	u.startError, u.changed = why, true
+	u.d.watch(u, u.p)
+}
+
+// try starts the server with the inputs; checked says that every check had passed.
+func (u *unit) try(in *input) (checked bool, err error) {
+	if in, err = u.ready(in); err != nil {
+		return false, err
+	}
+	if !u.shallRun() {
+		return false, errOther
+	}
+	return true, u.launch(*in)
+}
+
+// failed notes why a start, or what comes before one, could not be tried, and when it is tried again.
+func (u *unit) failed(now time.Time, in *input, err error) {
+	u.startError, u.changed = err, true
 	next := u.rec
-	next.Failures++
-	next.RetryAt = now.Add(pause)
+	failures, at := &next.Failures, &next.RetryAt
+	if next.Next != nil && next.Next.Seq == in.Seq {
+		failures, at = &next.NextFailures, &next.NextRetryAt
+	}
+	pause := backoff(*failures)
+	if unwritable(err) {
+		pause = min(pause, unwritableMost)
+	}
+	*failures++
+	*at = now.Add(pause)
 	u.settle(next)
 	u.d.log.Error(err, "cannot start the server", "instance", u.rec.label())
-	return pause
 }
 
-// launch starts the server with the inputs that are due.
-func (u *unit) launch() error {
-	if u.dirty {
-		if err := u.commit(u.rec); err != nil {
-			return err
+// ready checks what a start needs and makes what can be made before one, while another server of the instance may still run. What takes long is
+// done without the lock; errOther says that meanwhile these inputs are not wanted any more.
+func (u *unit) ready(in *input) (*input, error) {
+	if !u.d.plugins.prepared(in.PluginKey) || !u.d.executables.known(in.Version) {
+		var err error
+		if in, err = u.prepare(in); err != nil {
+			return nil, err
 		}
 	}
-	in := *u.rec.due()
-	executable, err := u.d.executables.find(context.Background(), in.Version)
-	if err != nil {
-		return err
+	if err := u.d.passable(); err != nil {
+		return nil, err
 	}
-	if in.Port, err = u.d.ports.verify(u.uid, &in); err != nil {
-		return err
+	if err := u.d.groups.refuse(in.Resources); err != nil {
+		return nil, err
 	}
-	incarnation, err := unique(u.d.random)
-	if err != nil {
-		return err
+	if u.p == nil {
+		return in, nil
 	}
-	if err := u.furnish(&in, executable, incarnation); err != nil {
-		return err
+	// Only for a replacement: a start does this itself.
+	if _, err := loadInput(u.home, in.Seq); err != nil {
+		return nil, err
 	}
-	return u.spawn(&in, incarnation)
+	if err := u.home.makeFolders(in.Folders, u.runAs()); err != nil {
+		return nil, fmt.Errorf("make the folders of the instance: %w", err)
+	}
+	return in, nil
 }
 
-// furnish puts everything in place that the server and the launcher will read.
-func (u *unit) furnish(in *input, executable, incarnation string) error {
-	if err := u.d.hooks.around(PointMkdir, u.home.make); err != nil {
-		return fmt.Errorf("make the directories of the instance: %w", err)
+// prepare makes sure that executable and plugins are there, without the lock.
+func (u *unit) prepare(in *input) (*input, error) {
+	if u.behind {
+		u.settle(u.rec)
 	}
-	if err := u.home.makeFolders(in.Folders); err != nil {
-		return fmt.Errorf("make the folders of the instance: %w", err)
-	}
-	file, err := loadInput(u.home, in.Seq)
-	if err != nil {
-		return err
-	}
-	// The server may have added to its configuration, and would read this file beside it.
-	if err := os.Remove(u.home.dotenv()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	if err := u.d.files.writeFresh(PointConfig, u.home.config(), file.Config, 0o600); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	text, err := json.Marshal(u.spec(in, executable, incarnation, file.Env))
-	if err == nil {
-		err = u.d.files.writeFresh(PointSpec, u.home.spec(), text, 0o400)
+	u.mu.Unlock()
+	key, err := u.d.prepare(u.uid, in)
+	u.mu.Lock()
+	now := u.rec.of(in.Seq)
+	if u.gone || now == nil {
+		u.keepPlugins()
+		return nil, errOther
 	}
 	if err != nil {
-		return fmt.Errorf("write the launch specification: %w", err)
+		return nil, err
 	}
-	return nil
+	with := *now
+	with.PluginKey = key
+	u.rec.replace(&with)
+	u.keepPlugins()
+	return &with, nil
 }
 
-// spec is what the launcher is to do.
-func (u *unit) spec(in *input, executable, incarnation string, env []variable) launcher.Spec {
-	args := []string{
-		executable, "--config", u.home.config(), "--plugins-dir", u.d.plugins.path(in.PluginKey), "--port", strconv.Itoa(int(in.Port)),
-	}
-	spec := launcher.Spec{
-		FormatVersion: launcher.FormatVersion, Incarnation: incarnation, Executable: []byte(executable), Dir: []byte(u.home.data()),
-		Env: environment(u.home, env), Umask: umask, OOMScoreAdj: oomNeutral,
-		Limits: []launcher.Limit{{Resource: syscall.RLIMIT_NOFILE, Soft: openFiles}},
-	}
-	for _, arg := range args {
-		spec.Args = append(spec.Args, []byte(arg))
-	}
-	return spec
-}
-
-// environment is the server's: its own variables and, where they say nothing else, the fixed ones. Of two variables of one name the last
-// counts.
-func environment(h home, env []variable) [][]byte {
-	all := [][]byte{[]byte(fixedPath), []byte("HOME=" + h.data()), []byte("NO_COLOR=1")}
-	for _, v := range env {
-		prefix := v.Name + "="
-		all = slices.DeleteFunc(all, func(entry []byte) bool {
-			return len(entry) >= len(prefix) && string(entry[:len(prefix)]) == prefix
-		})
-		all = append(all, append([]byte(prefix), v.Value...))
-	}
-	return all
-}
-
-// spawn makes the process, writes down which one it is, and only then lets it become the server.
-func (u *unit) spawn(in *input, incarnation string) error {
-	before := u.rec
-	stdoutFrom, stderrFrom := sizeOf(u.home.stdout()), sizeOf(u.home.stderr())
-	var made *child
-	err := u.d.hooks.around(PointClone, func() (err error) {
-		made, err = clone(u.d.launcher, u.home)
-		return err
-	})
+func (d *Driver) prepare(uid string, in *input) (string, error) {
+	executable, err := d.executables.find(context.Background(), in.Version)
 	if err != nil {
-		return err
+		return "", err
 	}
-	next := u.rec
-	next.Current, next.Next, next.Stop = in, nil, nil
-	next.Run = &run{identity: made.identity, Incarnation: incarnation, StartedAt: u.d.clock.Now(), Port: in.Port}
-	next.StdoutFrom, next.StderrFrom = stdoutFrom, stderrFrom
-	next.RetryAt = time.Time{}
-	if next.Unasked {
-		next.Restarts++
-		next.Unasked = false
-	}
-	u.p = made.proc
-	err = u.d.hooks.around(PointRecord, func() error { return u.commit(next) })
-	if err == nil {
-		err = made.release(u.d.hooks)
-	}
-	if err != nil {
-		made.abandon()
-		u.p = nil
-		u.settle(before)
-		return err
-	}
-	tidy(u.home, &u.rec)
-	u.signalled, u.poll = false, 0
-	return nil
+	return d.plugins.prepare(uid, in.Version, executable, in.Plugins)
 }

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -27,15 +28,16 @@ func (u *unit) tend(now time.Time) (time.Duration, bool) {
 	if u.rec.Next == nil {
 		return pollFirst, !u.p.executed
 	}
-	if pause := u.rec.RetryAt.Sub(now); pause > 0 {
+	if pause := u.rec.NextRetryAt.Sub(now); pause > 0 {
 		return pause, true
 	}
-	ready, err := u.prepared()
+	_, err := u.ready(u.rec.Next)
 	switch {
-	case err != nil:
-		return u.failed(now, err), true
-	case !ready || u.rec.Stop != nil || u.rec.Next == nil:
+	case errors.Is(err, errOther) || err == nil && (u.rec.Stop != nil || u.rec.Next == nil):
 		return 0, true
+	case err != nil:
+		u.failed(now, u.rec.Next, err)
+		return max(u.rec.NextRetryAt.Sub(now), 0), true
 	default:
 		return u.beginStop(now, u.rec.Next.Grace)
 	}
@@ -67,7 +69,7 @@ func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
 		left = min(left, halt.left(now))
 	}
 	if left <= 0 {
-		if err := u.d.hooks.around(PointKill, func() error { return killAll(u.p) }); err != nil {
+		if err := u.killAll(); err != nil {
 			u.d.log.Error(err, "cannot kill the server", "instance", u.rec.label())
 		}
 		return u.pause(pollMost), true
@@ -84,6 +86,15 @@ func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
 	}
 	u.signalled, u.poll = true, 0
 	return left, true
+}
+
+// killAll kills the server and all that it started. What is in no group of ours is found by session and process group.
+func (u *unit) killAll() error {
+	g, err := u.ownGroup()
+	if g != nil {
+		_, err = u.killGroup(context.Background(), g)
+	}
+	return errors.Join(err, u.d.hooks.around(PointKill, func() error { return killAll(u.p) }))
 }
 
 // left is how much of the grace is left. A clock that was put back does not make it longer.

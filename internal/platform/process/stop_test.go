@@ -151,7 +151,7 @@ func TestStopAllStopsForNowAndTheNextAgentStartsAgain(t *testing.T) {
 func TestOfManyChangesTheLastOneRuns(t *testing.T) {
 	h := newHost(t)
 	// The first server does not end before the last change has come: whatever the machine's speed, nothing in between is started.
-	hold := filepath.Join(t.TempDir(), "hold")
+	hold := filepath.Join(openDirectory(t), "hold")
 	if err := os.WriteFile(hold, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

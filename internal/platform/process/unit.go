@@ -3,6 +3,7 @@
 package process
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,10 @@ type unit struct {
 	rec record
 	// dirty says that the journal on disk is older than rec, since it could not be written.
 	dirty bool
+	// behind says that it is older since a start follows at once, which will write it.
+	behind bool
+	// named says that the journal's name is durable.
+	named bool
 	// broken is why nothing is known of the instance; then nothing is done about it either.
 	broken error
 	// present says that the instance has a directory.
@@ -56,6 +61,7 @@ type unit struct {
 	poll      time.Duration
 	// sweeping is since when what the server left behind is being killed.
 	sweeping time.Time
+	confined confined
 	changed  bool
 }
 
@@ -144,13 +150,25 @@ func (u *unit) pass() (time.Duration, bool) {
 		return u.tend(now)
 	}
 	if !u.shallRun() {
-		return 0, false
+		return u.idle()
 	}
-	if pause := u.rec.RetryAt.Sub(now); pause > 0 {
+	if pause := u.rec.startsAt().Sub(now); pause > 0 {
 		return pause, true
 	}
 	return u.start(now)
 }
+
+// idle takes away what an instance without a process does not need.
+func (u *unit) idle() (time.Duration, bool) {
+	if err := u.release(context.Background()); err != nil {
+		u.d.log.Error(err, "the cgroup of a stopped instance stays for now", "instance", u.rec.label())
+		return releaseEvery, true
+	}
+	return 0, false
+}
+
+// releaseEvery is the pause between two tries to remove the cgroup of a stopped instance.
+const releaseEvery = 5 * time.Second
 
 // shallRun tells whether a process shall be there.
 func (u *unit) shallRun() bool {
@@ -160,11 +178,11 @@ func (u *unit) shallRun() bool {
 // commit makes a changed record durable and then the unit's own. Without it nothing has changed.
 func (u *unit) commit(next record) error {
 	next.FormatVersion, next.UID, next.BootID = journalFormat, u.uid, u.d.bootID
-	if err := u.d.files.save(u.home, &next); err != nil {
+	if err := u.d.files.save(u.home, &next, u.named); err != nil {
 		return err
 	}
 	u.take(next)
-	u.dirty = false
+	u.dirty, u.behind, u.named = false, false, true
 	return nil
 }
 
@@ -173,7 +191,7 @@ func (u *unit) settle(next record) {
 	if err := u.commit(next); err != nil {
 		u.d.log.Error(err, "cannot remember what has happened", "instance", u.rec.label())
 		u.take(next)
-		u.dirty = true
+		u.dirty, u.behind = true, false
 	}
 }
 
@@ -182,13 +200,14 @@ func (u *unit) take(next record) {
 	u.rec = next
 	u.claimPorts()
 	u.keepPlugins()
+	u.d.users.set(u.uid, u.rec.User)
 }
 
 // claimPorts tells which ports the instance has: those of what runs and of what shall run. After a restart of the host an instance keeps
 // its API's port, but not its components': it may live elsewhere by now.
 func (u *unit) claimPorts() {
 	var uses []use
-	if u.rec.Current != nil && (u.p != nil || u.rec.Want == wantRunning && u.rec.Next == nil) {
+	if u.rec.Current != nil && (u.p != nil || u.rec.Want == wantRunning && (u.rec.Next == nil || u.rec.Replacing)) {
 		uses = append(uses, u.rec.Current.use())
 	}
 	if u.rec.Next != nil {

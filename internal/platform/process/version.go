@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -17,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,22 +25,19 @@ import (
 // placeholder stands for a version in a path.
 const placeholder = "{version}"
 
-// versionDeadline is how long an executable may take to tell its version.
-const versionDeadline = 10 * time.Second
-
 // versionForm is what a version looks like; so it is no path either.
 var versionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$`)
 
-// versionLine is how an executable tells its version (contract 1.1).
-var versionLine = regexp.MustCompile(`^drasi-server ([0-9A-Za-z][0-9A-Za-z.+-]*)$`)
-
 // executables finds the executable of a version.
 type executables struct {
-	path string
+	path  string
+	clock Clock
+	// others says that servers run as other users than the agent.
+	others bool
 
 	mu sync.Mutex
-	// asked is what executables said, for as long as they are the same file.
-	asked map[fileID]string
+	// asked is the last question, for as long as the file is the same.
+	asked *question
 }
 
 // fileID tells files apart, also of the same name.
@@ -64,8 +59,8 @@ func identify(path string) (fileID, error) {
 	return fileID{path: path, dev: found.Dev, ino: found.Ino, size: found.Size, mtime: found.Mtim.Nano()}, nil
 }
 
-func newExecutables(path string) *executables {
-	return &executables{path: path, asked: map[fileID]string{}}
+func newExecutables(path string, clock Clock, others bool) *executables {
+	return &executables{path: path, clock: clock, others: others}
 }
 
 // versions lists the versions that are there, sorted, and says in words why there are none.
@@ -74,40 +69,47 @@ func (e *executables) versions(ctx context.Context) ([]string, error) {
 		return nil, errors.New("no executable of drasi-server is given")
 	}
 	if !strings.Contains(e.path, placeholder) {
+		if err := e.check(e.path); err != nil {
+			return nil, err
+		}
 		version, err := e.ask(ctx, e.path)
 		if err != nil {
 			return nil, err
 		}
 		return []string{version}, nil
 	}
-	found, err := e.glob()
+	found, refused, err := e.glob()
 	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("there is no executable at %s", e.path)
+		err = errors.Join(fmt.Errorf("there is no executable at %s", e.path), refused)
 	}
 	return found, err
 }
 
-// glob finds the versions whose executables are there.
-func (e *executables) glob() ([]string, error) {
+// glob finds the versions whose executables are there, and says what is wrong with the last one that cannot be used.
+func (e *executables) glob() (found []string, refused, err error) {
 	before, rest, _ := strings.Cut(e.path, placeholder)
 	quote := regexp.MustCompile(`[][*?\\]`)
 	pattern := quote.ReplaceAllString(before, `\$0`) + "*" + strings.ReplaceAll(quote.ReplaceAllString(rest, `\$0`), placeholder, "*")
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("look for %s: %w", e.path, err)
+		return nil, nil, fmt.Errorf("look for %s: %w", e.path, err)
 	}
 	tail, _, _ := strings.Cut(rest, "/")
 	tail, _, _ = strings.Cut(tail, placeholder)
-	var found []string
 	for _, path := range paths {
 		segment, _, _ := strings.Cut(path[len(before):], "/")
 		version := strings.TrimSuffix(segment, tail)
-		if versionForm.MatchString(version) && expand(e.path, version) == path && executable(path) == nil {
-			found = append(found, version)
+		if !versionForm.MatchString(version) || expand(e.path, version) != path {
+			continue
 		}
+		if err := e.check(path); err != nil {
+			refused = err
+			continue
+		}
+		found = append(found, version)
 	}
 	slices.SortFunc(found, compareVersions)
-	return slices.Compact(found), nil
+	return slices.Compact(found), refused, nil
 }
 
 // find returns the path of the version's executable.
@@ -116,14 +118,11 @@ func (e *executables) find(ctx context.Context, version string) (string, error) 
 		return "", unavailable("no executable of drasi-server is given")
 	}
 	path := expand(e.path, version)
-	if strings.Contains(e.path, placeholder) {
-		if err := executable(path); err != nil {
-			return "", unavailable("drasi-server %s is not on this host: %v", version, err)
-		}
-		return path, nil
-	}
-	if err := executable(path); err != nil {
+	if err := e.check(path); err != nil {
 		return "", unavailable("drasi-server %s is not on this host: %v", version, err)
+	}
+	if strings.Contains(e.path, placeholder) {
+		return path, nil
 	}
 	has, err := e.ask(ctx, path)
 	if err != nil {
@@ -135,40 +134,16 @@ func (e *executables) find(ctx context.Context, version string) (string, error) 
 	return path, nil
 }
 
-func unavailable(format string, args ...any) error {
-	return &platform.TerminalError{Code: platform.CodeVersionUnavailable, Message: fmt.Sprintf(format, args...)}
+// check tells why a path cannot be executed by the agent, or by a server's user.
+func (e *executables) check(path string) error {
+	if err := executable(path); err != nil || !e.others {
+		return err
+	}
+	return runnable(path)
 }
 
-// ask returns the version that an executable tells.
-func (e *executables) ask(ctx context.Context, path string) (string, error) {
-	if err := executable(path); err != nil {
-		return "", err
-	}
-	id, err := identify(path)
-	if err != nil {
-		return "", err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if version, ok := e.asked[id]; ok {
-		return version, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, versionDeadline)
-	defer cancel()
-	command := exec.CommandContext(ctx, path, "--version")
-	command.Env, command.Dir = []string{fixedPath, "NO_COLOR=1"}, "/"
-	command.WaitDelay = time.Second
-	output, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("ask %s for its version: %w", path, err)
-	}
-	line, _, _ := bytes.Cut(output, []byte("\n"))
-	match := versionLine.FindSubmatch(bytes.TrimRight(line, "\r"))
-	if match == nil {
-		return "", fmt.Errorf("ask %s for its version: it does not say \"drasi-server VERSION\"", path)
-	}
-	e.asked = map[fileID]string{id: string(match[1])}
-	return string(match[1]), nil
+func unavailable(format string, args ...any) error {
+	return &platform.TerminalError{Code: platform.CodeVersionUnavailable, Message: fmt.Sprintf(format, args...)}
 }
 
 // expand puts the version into a path.

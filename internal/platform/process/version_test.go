@@ -37,12 +37,12 @@ func TestOneExecutableTellsItsVersion(t *testing.T) {
 }
 
 func TestAnExecutableIsAskedOnceAsLongAsItIsTheSame(t *testing.T) {
-	dir := t.TempDir()
+	dir := openDirectory(t)
 	path, asked := filepath.Join(dir, "drasi-server"), filepath.Join(dir, "asked")
 	say := func(version string) {
 		t.Helper()
 		text := "#!/bin/sh\necho x >> " + asked + "\necho 'drasi-server " + version + "'\n"
-		if err := errors.Join(os.WriteFile(path+".new", []byte(text), 0o700), os.Rename(path+".new", path)); err != nil {
+		if err := errors.Join(os.WriteFile(path+".new", []byte(text), 0o755), os.Rename(path+".new", path)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,9 +62,9 @@ func TestAnExecutableIsAskedOnceAsLongAsItIsTheSame(t *testing.T) {
 }
 
 func TestWithoutAnExecutableThePlatformIsUnhealthy(t *testing.T) {
-	dir := t.TempDir()
+	dir := openDirectory(t)
 	silent := filepath.Join(dir, "silent")
-	if err := os.WriteFile(silent, []byte("#!/bin/sh\necho something else\n"), 0o700); err != nil {
+	if err := os.WriteFile(silent, []byte("#!/bin/sh\necho something else\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	plain := filepath.Join(dir, "plain")
@@ -83,7 +83,7 @@ func TestWithoutAnExecutableThePlatformIsUnhealthy(t *testing.T) {
 }
 
 func TestVersionsLiveBesideOneAnother(t *testing.T) {
-	dir := t.TempDir()
+	dir := openDirectory(t)
 	for _, version := range []string{"0.2.2", "0.10.0", "0.9.1"} {
 		install(t, serverPath, filepath.Join(dir, "[opt]", version, "drasi-server-"+version))
 	}

@@ -17,8 +17,8 @@ type view struct {
 	exists bool
 	broken error
 	p      *proc
-	// stdoutFrom is where in the output file the present or last run begins.
-	stdoutFrom int64
+	// stdout is where in the output file the present or last run begins.
+	stdout start
 }
 
 // state derives the contract's state.
@@ -41,7 +41,7 @@ func (u *unit) publish() {
 		Ref: u.rec.ref(), State: u.state(), InstanceID: u.rec.InstanceID, LogDirectory: u.home.logs(), StartError: u.startError,
 		Restarts: u.rec.Restarts, LastExit: u.rec.LastExit,
 	}
-	v := &view{exists: u.present, broken: u.broken, p: u.p, stdoutFrom: u.rec.StdoutFrom}
+	v := &view{exists: u.present, broken: u.broken, p: u.p, stdout: u.rec.stdout()}
 	if ran := u.rec.Current; ran != nil {
 		o.Hash, o.Generation, o.Version, o.Config, o.Listeners = ran.Hash, ran.Generation, ran.Version, ran.config, ran.Listeners
 		o.API, o.Expose = ran.api(), ran.Expose
@@ -54,7 +54,7 @@ func (u *unit) publish() {
 			o.NextHash = due.Hash
 		}
 		if u.p == nil {
-			o.API, o.Expose, o.RetryAt = due.api(), due.Expose, u.rec.RetryAt
+			o.API, o.Expose, o.RetryAt = due.api(), due.Expose, u.rec.startsAt()
 		}
 	}
 	v.observed = o

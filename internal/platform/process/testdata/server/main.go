@@ -58,6 +58,7 @@ func main() {
 	flood()
 	children()
 	endEarly()
+	eat()
 	time.Sleep(duration("TS_BIND_DELAY"))
 	listen(*port)
 	if extra := os.Getenv("TS_LISTEN"); extra != "" {
@@ -137,14 +138,15 @@ func flood() {
 	}
 }
 
-// children starts processes of the same session that ignore every signal that can be ignored.
+// children starts processes that ignore every signal that can be ignored.
 func children() {
 	count, _ := strconv.Atoi(os.Getenv("TS_CHILDREN"))
-	for n := range count {
+	away, _ := strconv.Atoi(os.Getenv("TS_SETSID_CHILDREN"))
+	for n := range count + away {
 		child := exec.Command("/proc/self/exe")
 		child.Env = append(os.Environ(), "TS_ROLE=stubborn")
-		// Every other one is in a process group of its own.
-		child.SysProcAttr = &syscall.SysProcAttr{Setpgid: n%2 == 1}
+		// Every other one is in a process group of its own, and those that are away in a session.
+		child.SysProcAttr = &syscall.SysProcAttr{Setpgid: n < count && n%2 == 1, Setsid: n >= count}
 		check(child.Start())
 		appendLine("children", strconv.Itoa(child.Process.Pid))
 	}
@@ -155,6 +157,21 @@ func stubborn() {
 	for {
 		time.Sleep(time.Hour)
 	}
+}
+
+// eat takes so many bytes of memory, unless it has done so before.
+func eat() {
+	size, _ := strconv.Atoi(os.Getenv("TS_EAT"))
+	if _, err := os.Stat("eaten"); size == 0 || err == nil {
+		return
+	}
+	time.Sleep(duration("TS_EAT_AFTER"))
+	check(os.WriteFile("eaten", nil, 0o600))
+	eaten := make([]byte, size)
+	for at := 0; at < size; at += os.Getpagesize() {
+		eaten[at] = 1
+	}
+	mark("eaten " + strconv.Itoa(len(eaten)))
 }
 
 func endEarly() {

@@ -1,0 +1,116 @@
+//go:build linux
+
+package process
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	// versionDeadline is how long an executable may take to tell its version.
+	versionDeadline = 10 * time.Second
+	// refusalKept is how long an executable that did not tell is not asked again.
+	refusalKept = 30 * time.Second
+)
+
+// versionLine is how an executable tells its version (contract 1.1).
+var versionLine = regexp.MustCompile(`^drasi-server ([0-9A-Za-z][0-9A-Za-z.+-]*)$`)
+
+// question is what an executable was asked, once for all who want to know.
+type question struct {
+	of fileID
+	// answered is closed when the rest is known.
+	answered chan struct{}
+	version  string
+	err      error
+	at       time.Time
+}
+
+// ask returns the version that an executable tells. Nobody waits for an executable of another path, nor longer than for one answer.
+func (e *executables) ask(ctx context.Context, path string) (string, error) {
+	id, err := identify(path)
+	if err != nil {
+		return "", err
+	}
+	q := e.question(id)
+	select {
+	case <-q.answered:
+		return q.version, q.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("ask %s for its version: %w", path, ctx.Err())
+	}
+}
+
+// question returns what was asked of the file already, or asks.
+func (e *executables) question(id fileID) *question {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if q := e.asked; q != nil && q.of == id && !q.stale(e.clock.Now()) {
+		return q
+	}
+	q := &question{of: id, answered: make(chan struct{})}
+	e.asked = q
+	go func() {
+		defer close(q.answered)
+		q.version, q.err = tellVersion(id.path)
+		q.at = e.clock.Now()
+	}()
+	return q
+}
+
+// stale tells whether a refusal is too old to count.
+func (q *question) stale(now time.Time) bool {
+	select {
+	case <-q.answered:
+		return q.err != nil && now.Sub(q.at) >= refusalKept
+	default:
+		return false
+	}
+}
+
+// known tells whether the executable of a version is found without waiting for anybody.
+func (e *executables) known(version string) bool {
+	if e.path == "" || strings.Contains(e.path, placeholder) {
+		return true
+	}
+	id, err := identify(e.path)
+	if err != nil {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.asked == nil || e.asked.of != id {
+		return false
+	}
+	select {
+	case <-e.asked.answered:
+		return e.asked.err == nil && e.asked.version == version
+	default:
+		return false
+	}
+}
+
+// tellVersion has an executable tell its version.
+func tellVersion(path string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), versionDeadline)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, "--version")
+	command.Env, command.Dir = []string{fixedPath, "NO_COLOR=1"}, "/"
+	command.WaitDelay = time.Second
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("ask %s for its version: %w", path, err)
+	}
+	line, _, _ := bytes.Cut(output, []byte("\n"))
+	match := versionLine.FindSubmatch(bytes.TrimRight(line, "\r"))
+	if match == nil {
+		return "", fmt.Errorf("ask %s for its version: it does not say \"drasi-server VERSION\"", path)
+	}
+	return string(match[1]), nil
+}

@@ -1,0 +1,124 @@
+//go:build linux
+
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/draas-io/draas/internal/launcher"
+)
+
+// Modes of directories. What a server with a user of its own must pass through on the way to its files lets others search, and nothing more.
+const (
+	modePrivate = 0o700
+	modePassage = 0o711
+)
+
+// make makes the directories of an instance. What a server with a user of its own will own is its working directory and that of its
+// configuration; journal, inputs and output are the agent's, and so is the directory above, so that the server can put nothing in their place.
+func (h home) make(passage os.FileMode) error {
+	if err := makeDir(h.path, passage); err != nil {
+		return err
+	}
+	for _, dir := range []string{h.settings(), h.data(), h.logs()} {
+		if err := makeDir(dir, modePrivate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDir makes a directory, or gives that which is there the mode.
+func makeDir(path string, mode os.FileMode) error {
+	err := os.Mkdir(path, mode)
+	if err == nil || !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	found, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !found.IsDir() {
+		return fmt.Errorf("%s is not a directory", path)
+	}
+	if found.Mode().Perm() == mode {
+		return nil
+	}
+	return os.Chmod(path, mode)
+}
+
+// makeFolders makes folders below the data directory, and never beside it, whatever links the server may have left there. They are the
+// server's: also one that an agent made which died before it gave it away.
+func (h home) makeFolders(folders []string, user *launcher.User) error {
+	if len(folders) == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(h.data())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	for _, folder := range folders {
+		if err := makeFolder(root, folder, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeFolder makes a folder and those above it.
+func makeFolder(root *os.Root, folder string, user *launcher.User) error {
+	if above := filepath.Dir(folder); above != "." {
+		if err := makeFolder(root, above, user); err != nil {
+			return err
+		}
+	}
+	if err := root.Mkdir(folder, modePrivate); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	dir, err := root.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	if user == nil {
+		return nil
+	}
+	var found unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &found); err != nil {
+		return fmt.Errorf("look at folder %s: %w", folder, err)
+	}
+	if found.Uid != agentUser() {
+		return nil
+	}
+	return dir.Chown(int(user.UID), int(user.GID))
+}
+
+// openOwn opens a file of the agent's for writing. It must be a file that nothing else leads to: nothing that a server could have planted.
+func openOwn(path string, flags int) (*os.File, error) {
+	file, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	var found unix.Stat_t
+	err = unix.Fstat(int(file.Fd()), &found)
+	switch {
+	case err != nil:
+	case found.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = errors.New("it is not a file")
+	case found.Nlink != 1:
+		err = fmt.Errorf("%d names lead to it", found.Nlink)
+	case found.Uid != agentUser():
+		err = fmt.Errorf("it belongs to user %d", found.Uid)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return file, nil
+}

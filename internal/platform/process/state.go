@@ -1,0 +1,114 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stateFormat is the version of the state directory's form.
+const stateFormat = "1"
+
+// claim makes the state directory this driver's until the returned file is closed. A disk that is full or cannot be written keeps no agent from
+// the servers that run.
+func (l layout) claim(mode os.FileMode) (*os.File, error) {
+	for dir, mode := range map[string]os.FileMode{l.root: mode, l.instances(): mode, l.plugins(): mode, l.retained(): modePrivate} {
+		if err := makeDir(dir, mode); err != nil && !unwritable(err) {
+			return nil, fmt.Errorf("make the state directory: %w", err)
+		}
+	}
+	file, err := os.OpenFile(l.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		file, err = os.OpenFile(l.lock(), os.O_RDONLY, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the state directory: %w", err)
+	}
+	if err := lock(file); err != nil {
+		holder, _ := io.ReadAll(io.LimitReader(file, 32))
+		_ = file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("the state directory %s belongs to another agent that runs (process %s)", l.root, strings.TrimSpace(string(holder)))
+		}
+		return nil, fmt.Errorf("lock the state directory: %w", err)
+	}
+	// Who holds the lock is only for people to read: a full disk must not keep an agent from its servers.
+	_ = file.Truncate(0)
+	_ = writeAt(file, strconv.Itoa(os.Getpid())+"\n")
+	return file, nil
+}
+
+// lockPatience is how long a lock may still be held by a process that a dead agent had just made, and that has not executed anything yet.
+const (
+	lockPatience = 300 * time.Millisecond
+	lockInterval = 5 * time.Millisecond
+)
+
+// lock locks a file for as long as it is open.
+func lock(file *os.File) error {
+	var err error
+	poll(lockPatience, lockInterval, func() bool {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		return !errors.Is(err, unix.EWOULDBLOCK)
+	})
+	return err
+}
+
+// unlock gives the lock up, also where a process that is just being made shares the file.
+func unlock(file *os.File) error { return unix.Flock(int(file.Fd()), unix.LOCK_UN) }
+
+func writeAt(file *os.File, text string) error {
+	_, err := file.WriteAt([]byte(text), 0)
+	return err
+}
+
+// checkVersion refuses a state directory whose form is not ours: what is in it cannot be understood.
+func (l layout) checkVersion(w writer) error {
+	text, err := os.ReadFile(l.version())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read the version of the state directory: %w", err)
+	}
+	if len(text) == 0 { // new, or made by an earlier release while the machine lost power
+		err := w.write(PointJournal, l.version(), []byte(stateFormat+"\n"), 0o600)
+		if err == nil {
+			err = syncDir(l.root)
+		}
+		if err != nil {
+			return fmt.Errorf("write the version of the state directory: %w", err)
+		}
+		return nil
+	}
+	if found := strings.TrimSpace(string(text)); found != stateFormat {
+		return fmt.Errorf("the state directory %s has form %q and this program knows only %q", l.root, found, stateFormat)
+	}
+	return nil
+}
+
+// absolute returns the state directory's path as the servers will be given it.
+func absolute(ctx context.Context, dir string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if dir == "" {
+		return "", errors.New("no state directory is given")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the state directory: %w", err)
+	}
+	// Processes are recognised by their directories, of which the kernel tells no links.
+	return filepath.EvalSymlinks(dir)
+}

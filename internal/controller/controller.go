@@ -19,6 +19,7 @@ import (
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/controller/host"
 	"github.com/draas-io/draas/internal/controller/placement"
+	"github.com/draas-io/draas/internal/controller/trim"
 )
 
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,namespace=draas-system,verbs=get;create;update
@@ -56,11 +57,13 @@ func Run(ctx context.Context, config *rest.Config, options Options, log logr.Log
 		return fmt.Errorf("set up the manager: %w", err)
 	}
 	recorder := manager.GetEventRecorder("draas-controller")
-	if err := placement.New(manager.GetClient(), recorder, clock.RealClock{}).SetupWithManager(ctx, manager); err != nil {
+	placer := placement.New(manager.GetClient(), recorder, clock.RealClock{})
+	if err := placer.SetupWithManager(ctx, manager); err != nil {
 		return fmt.Errorf("set up placement: %w", err)
 	}
 	watch := &host.Watch{
-		Client: manager.GetClient(), Live: manager.GetAPIReader(), Recorder: recorder, Clock: clock.RealClock{}, After: options.HostLostAfter,
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Carried: placer, Recorder: recorder, Clock: clock.RealClock{},
+		After: options.HostLostAfter,
 	}
 	if err := manager.Add(watch); err != nil {
 		return fmt.Errorf("set up the watch over hosts: %w", err)
@@ -78,7 +81,7 @@ func newManager(config *rest.Config, options Options, log logr.Logger) (ctrl.Man
 	}
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme, Logger: log,
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ReaderFailOnMissingInformer: false},
+		Cache:                  cache.Options{DefaultTransform: trim.Transform, ReaderFailOnMissingInformer: false},
 		Metrics:                metricsserver.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress: options.HealthAddress,
 		LeaderElection:         options.LeaderElect, LeaderElectionID: "draas-controller", LeaderElectionNamespace: options.Namespace,

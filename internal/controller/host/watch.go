@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,12 +32,22 @@ const LostAfter = 40 * time.Second
 // LeastLostAfter is the least sensible value: a heartbeat comes every 10 s.
 const LeastLostAfter = 12 * time.Second
 
+// Carried knows which hosts carry which instances.
+type Carried interface {
+	// Hosts lists the hosts that carry an instance.
+	Hosts() []string
+	// On lists the instances that a host carries.
+	On(host string) []types.NamespacedName
+}
+
 // Watch looks at the hosts' Leases, as a Runnable of the manager that only the leader runs.
 type Watch struct {
 	// Client reads from the cache and writes.
 	Client client.Client
 	// Live reads Leases from the API server itself, so that an answer is also proof that the API is there.
 	Live client.Reader
+	// Carried knows the instances by host: to list 10,000 of them at each look would cost more memory than all else.
+	Carried Carried
 	// Recorder writes Events.
 	Recorder events.EventRecorder
 	// Clock tells the time.
@@ -80,19 +91,13 @@ func (w *Watch) look(ctx context.Context, tracker *tracker, writer *status.Write
 	if err := w.Client.List(ctx, &hosts); err != nil {
 		return fmt.Errorf("list the hosts: %w", err)
 	}
-	var instances v1alpha1.DrasiInstanceList
-	if err := w.Client.List(ctx, &instances, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list the instances: %w", err)
-	}
 	// A host whose Lease is gone, or whose DrasiHost is, is as silent as one whose Lease does not change.
 	versions := make(map[string]string, len(hosts.Items))
 	for i := range hosts.Items {
 		versions[hosts.Items[i].Name] = ""
 	}
-	for i := range instances.Items {
-		if name := instances.Items[i].Status.Host; name != "" {
-			versions[name] = ""
-		}
+	for _, name := range w.Carried.Hosts() {
+		versions[name] = ""
 	}
 	for i := range leases.Items {
 		versions[leases.Items[i].Name] = leases.Items[i].ResourceVersion
@@ -114,24 +119,39 @@ func (w *Watch) lose(ctx context.Context, writer *status.Writer, name string) er
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	var instances v1alpha1.DrasiInstanceList
-	if err := w.Client.List(ctx, &instances); err != nil {
-		return fmt.Errorf("list the instances: %w", err)
-	}
 	var failures []error
-	for i := range instances.Items {
-		object := &instances.Items[i]
-		if object.Status.Host != name || writer.Stale(object) > 0 {
-			continue
+	for _, key := range w.Carried.On(name) {
+		small := &v1alpha1.DrasiInstance{}
+		if err := w.Client.Get(ctx, key, small); err != nil {
+			failures = append(failures, client.IgnoreNotFound(err))
+		} else if small.Status.Host == name && !isLost(small) && writer.Stale(small) == 0 {
+			failures = append(failures, w.loseInstance(ctx, writer, key, name))
 		}
-		facts := &status.Facts{
-			Instance: object, Now: w.Clock.Now(), Host: name, HostLost: true,
-			Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),
-		}
-		_, err := writer.Write(ctx, object, status.Compute(facts))
-		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
+}
+
+// isLost says whether an instance's status already says that its host is lost.
+func isLost(object *v1alpha1.DrasiInstance) bool {
+	live := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionLive)
+	return live != nil && live.Reason == v1alpha1.ReasonHostLost && live.ObservedGeneration == object.Generation
+}
+
+// loseInstance reports an instance as one of a lost host. The cache has only what is left of it by package trim, so it is read whole.
+func (w *Watch) loseInstance(ctx context.Context, writer *status.Writer, key client.ObjectKey, name string) error {
+	object := &v1alpha1.DrasiInstance{}
+	if err := w.Live.Get(ctx, key, object); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if object.Status.Host != name {
+		return nil
+	}
+	facts := &status.Facts{
+		Instance: object, Now: w.Clock.Now(), Host: name, HostLost: true, Paused: instance.Paused(object),
+		Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),
+	}
+	_, err := writer.Write(ctx, object, status.Compute(facts))
+	return err
 }
 
 // markLost sets the host's Ready to Unknown, unless it is already.

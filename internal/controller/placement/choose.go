@@ -154,17 +154,31 @@ func hasVersion(demand *Demand, candidate *Candidate) (reason, words string) {
 }
 
 func portsFree(demand *Demand, candidate *Candidate) (reason, words string) {
-	for _, claim := range candidate.Claims {
-		for _, held := range claim.Listeners {
-			for _, wanted := range demand.Listeners {
-				if held.Overlaps(wanted) {
-					return v1alpha1.ReasonPortConflict, fmt.Sprintf("host %s: port %d of component %q is taken by component %q of DrasiInstance %s",
-						candidate.Host.Name, wanted.Port, wanted.Component, held.Component, claim.Key)
-				}
+	for i := range candidate.Claims {
+		claim := &candidate.Claims[i]
+		held, wanted := clash(claim, demand)
+		if held == nil {
+			continue
+		}
+		said := fmt.Sprintf("host %s: port %d of component %q is taken by component %q of DrasiInstance %s",
+			candidate.Host.Name, wanted.Port, wanted.Component, held.Component, claim.Key)
+		if words == "" || said < words { // the claims are in no order, and a message is always the same
+			reason, words = v1alpha1.ReasonPortConflict, said
+		}
+	}
+	return reason, words
+}
+
+// clash returns the first listener of a claim that has the address of a wanted one, and that one.
+func clash(claim *Claim, demand *Demand) (held, wanted *platform.Listener) {
+	for i := range claim.Listeners {
+		for j := range demand.Listeners {
+			if claim.Listeners[i].Overlaps(demand.Listeners[j]) {
+				return &claim.Listeners[i], &demand.Listeners[j]
 			}
 		}
 	}
-	return "", ""
+	return nil, nil
 }
 
 func hasRoom(demand *Demand, candidate *Candidate) (reason, words string) {

@@ -1,7 +1,7 @@
 package placement
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/draas-io/draas/api/v1alpha1"
-	"github.com/draas-io/draas/internal/controller/instance"
+	"github.com/draas-io/draas/internal/controller/trim"
 	"github.com/draas-io/draas/internal/platform"
 )
 
@@ -38,7 +38,8 @@ func (x *index) observe(object *v1alpha1.DrasiInstance) {
 	version := parseVersion(object.ResourceVersion)
 	next := entry{host: object.Status.Host, version: version}
 	if next.host != "" {
-		next.listeners = instance.Listeners(instance.PlanOf(object))
+		// An instance whose claims cannot be read still counts as one that its host carries.
+		next.listeners, _ = trim.Claims(object)
 	}
 	x.mu.Lock()
 	old, known := x.entries[key]
@@ -69,7 +70,7 @@ func (x *index) assume(object *v1alpha1.DrasiInstance, listeners []platform.List
 	if x.entries[key].version >= parseVersion(object.ResourceVersion) {
 		return
 	}
-	x.set(key, entry{host: object.Status.Host, listeners: listeners, version: parseVersion(object.ResourceVersion)})
+	x.set(key, entry{host: object.Status.Host, listeners: trim.Of(listeners), version: parseVersion(object.ResourceVersion)})
 }
 
 // forget takes an object off its host.
@@ -83,7 +84,7 @@ func (x *index) forget(key types.NamespacedName) {
 	}
 }
 
-// claims returns what each host carries, without the instance key.
+// claims returns what each host carries, without the instance key, in no order.
 func (x *index) claims(key types.NamespacedName) map[string][]Claim {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -93,10 +94,31 @@ func (x *index) claims(key types.NamespacedName) map[string][]Claim {
 			byHost[e.host] = append(byHost[e.host], Claim{Key: k, Listeners: e.listeners})
 		}
 	}
-	for _, claims := range byHost {
-		slices.SortFunc(claims, func(a, b Claim) int { return cmp.Compare(a.Key.String(), b.Key.String()) })
-	}
 	return byHost
+}
+
+// hosts lists the hosts that carry something.
+func (x *index) hosts() []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	found := map[string]bool{}
+	for _, e := range x.entries {
+		found[e.host] = true
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// on lists what a host carries.
+func (x *index) on(host string) []types.NamespacedName {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var keys []types.NamespacedName
+	for key, e := range x.entries {
+		if e.host == host {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func parseVersion(resourceVersion string) uint64 {

@@ -61,7 +61,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	case !object.DeletionTimestamp.IsZero():
 		return again(ctrl.Result{}, r.release(ctx, object))
 	case object.Status.Host != "":
+		// From here on the agent writes. Of 10,000 instances that are placed nothing is remembered but what the cache and the index have.
 		r.setWaiting(request.NamespacedName, false)
+		r.writer.Forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	return again(r.place(ctx, object))
@@ -196,6 +198,12 @@ func (r *Reconciler) candidates(ctx context.Context, key types.NamespacedName) (
 	}
 	return list, nil
 }
+
+// Hosts lists the hosts that carry an instance.
+func (r *Reconciler) Hosts() []string { return r.index.hosts() }
+
+// On lists the instances that a host carries.
+func (r *Reconciler) On(host string) []types.NamespacedName { return r.index.on(host) }
 
 // setWaiting notes whether an instance waits for a host.
 func (r *Reconciler) setWaiting(key types.NamespacedName, waits bool) {

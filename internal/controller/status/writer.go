@@ -74,6 +74,16 @@ func (w *Writer) of(instance *v1alpha1.DrasiInstance) *record {
 	return w.records[key]
 }
 
+// peek returns the record of an instance, nil where nothing was written of late.
+func (w *Writer) peek(instance *v1alpha1.DrasiInstance) *record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if rec := w.records[client.ObjectKeyFromObject(instance)]; rec != nil && rec.uid == instance.UID {
+		return rec
+	}
+	return nil
+}
+
 // Forget drops the record of an instance that is gone.
 func (w *Writer) Forget(key types.NamespacedName) {
 	w.mu.Lock()
@@ -84,8 +94,8 @@ func (w *Writer) Forget(key types.NamespacedName) {
 // Stale says how long to wait for a cache that does not show our own last write yet; 0: it does. Resource versions can be compared (KEP-5504).
 func (w *Writer) Stale(instance *v1alpha1.DrasiInstance) time.Duration {
 	version, err := strconv.ParseUint(instance.ResourceVersion, 10, 64)
-	rec := w.of(instance)
-	if err == nil && version < rec.version && w.clock.Since(rec.written) < staleMost {
+	rec := w.peek(instance)
+	if err == nil && rec != nil && version < rec.version && w.clock.Since(rec.written) < staleMost {
 		return staleWait
 	}
 	return 0

@@ -2,6 +2,11 @@
 // counted, limited and killed as one.
 //
 // It works with cgroup v1, with v2, and with both beside each other. All groups are below one parent, in every hierarchy that is of use.
+//
+// A server is started in this order: Make with its limits, then the launcher, which is born in the group (CloneInto) and joins the rest of it
+// before it waits for the word. It is ended in this order: Kill, which also ends what nobody knows of, then Remove. Whoever dies in between
+// leaves an empty group, or one with a launcher that ends by itself, or with a server; each is found again by Groups, and none of it needs a
+// record of its own, since a group has its instance's name.
 package cgroup
 
 import (

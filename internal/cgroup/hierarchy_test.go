@@ -201,6 +201,26 @@ func TestWhatCannotBeEnforcedIsSaid(t *testing.T) {
 	}
 }
 
+func TestSwapThatNoLimitCoversIsSaid(t *testing.T) {
+	const none, some = "Filename Type Size Used Priority\n", "Filename Type Size Used Priority\n/swapfile file 1 0 -2\n"
+	for _, unified := range []bool{false, true} {
+		mount := t.TempDir()
+		h := &hierarchy{unified: unified, controllers: []string{"memory"}, mount: mount, root: "/", parent: mount}
+		in := &Tree{all: []*hierarchy{h}, by: map[string]*hierarchy{"memory": h}}
+		g := group(t, in, "g")
+		if in.swaps(g, none) || !in.swaps(g, some) {
+			t.Errorf("version 2 %t: without the file", unified)
+		}
+		touch(t, filepath.Join(g.dir(h), map[bool]string{false: swapFile, true: "memory.swap.max"}[unified]), "")
+		if in.swaps(g, none) || in.swaps(g, some) {
+			t.Errorf("version 2 %t: with the file", unified)
+		}
+	}
+	if (&Tree{}).swaps(nil, some) {
+		t.Error("without a limit")
+	}
+}
+
 func TestOnlyWhatIsWantedIsBeyond(t *testing.T) {
 	some := Support{Memory: true}
 	all := Limits{Memory: 1, CPU: 2, PIDs: 3}

@@ -18,6 +18,9 @@ const (
 	leastQuota = 1_000
 )
 
+// swapFile is the file of a group of version 1 that limits memory and swap together.
+const swapFile = "memory.memsw.limit_in_bytes"
+
 // Make makes the group, or takes the one that is there, and sets exactly these limits: what is zero is unlimited from now on. A limit that
 // cannot be enforced is an error. A group without processes is thawed.
 //
@@ -90,7 +93,7 @@ func (g *Group) resources(h *hierarchy, limits Limits) *cgroups.Resources {
 		if h.unified {
 			wanted.Unified = g.together(h)
 		}
-		if h.unified || cgroups.PathExists(filepath.Join(g.dir(h), "memory.memsw.limit_in_bytes")) {
+		if h.unified || cgroups.PathExists(filepath.Join(g.dir(h), swapFile)) {
 			wanted.MemorySwap = wanted.Memory
 		}
 	}

@@ -50,6 +50,10 @@ func (t *Tree) prove(ctx context.Context) (lost []string, err error) {
 		return nil, fmt.Errorf("%w (%d hierarchies were tried)", failures[0], len(failures))
 	}
 	t.assign(probe)
+	// A host that does not tell has none.
+	if text, err := os.ReadFile("/proc/swaps"); err == nil && t.swaps(probe, string(text)) {
+		lost = append(lost, "limits of memory do not cover swap, which the kernel does not account")
+	}
 	t.cloneInto = probe.clonable(ctx)
 	if h := t.unified(); h != nil {
 		t.atOnce = cgroups.PathExists(filepath.Join(probe.dir(h), killFile))

@@ -79,6 +79,19 @@ func (t *Tree) assign(probe *Group) {
 	t.support = Support{Memory: t.by["memory"] != nil, CPU: t.by["cpu"] != nil, PIDs: t.by["pids"] != nil}
 }
 
+// swaps tells whether a memory limit leaves swap out although the host has some, from a group that exists and the text of /proc/swaps.
+func (t *Tree) swaps(probe *Group, text string) bool {
+	h := t.by["memory"]
+	if h == nil || strings.Count(strings.TrimSpace(text), "\n") == 0 {
+		return false
+	}
+	file := swapFile
+	if h.unified {
+		file = "memory.swap.max"
+	}
+	return !cgroups.PathExists(filepath.Join(probe.dir(h), file))
+}
+
 // missing says what cannot be enforced.
 func (t *Tree) missing() []string {
 	var names []string

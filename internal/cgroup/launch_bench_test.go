@@ -55,7 +55,7 @@ func enter(b *testing.B, pause time.Duration, dir string, files []string) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer func() { _ = into.Close() }()
+			b.Cleanup(func() { _ = into.Close() })
 			command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(into.Fd())}
 		}
 		output, err := command.StdoutPipe()

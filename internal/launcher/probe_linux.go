@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Rights are what this process may choose for what it launches. A launcher started by it has the same.
@@ -39,11 +37,11 @@ func Probe() (Rights, error) {
 
 // rights concludes from the capabilities and from the files of the user namespace.
 func rights(held capabilitySets, texts map[string]string) Rights {
-	found := Rights{DropBounding: held.has(unix.CAP_SETPCAP), uids: parseIDs(texts["uid_map"]), gids: parseIDs(texts["gid_map"])}
+	found := Rights{DropBounding: held.has(capSetPCap), uids: parseIDs(texts["uid_map"]), gids: parseIDs(texts["gid_map"])}
 	switch {
-	case !held.has(unix.CAP_SETUID):
+	case !held.has(capSetUID):
 		found.SetUser = errors.New("the agent has not the capability CAP_SETUID")
-	case !held.has(unix.CAP_SETGID):
+	case !held.has(capSetGID):
 		found.SetUser = errors.New("the agent has not the capability CAP_SETGID")
 	case strings.TrimSpace(texts["setgroups"]) == "deny":
 		found.SetUser = errors.New("the agent's user namespace lets nobody give up groups")

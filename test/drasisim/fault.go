@@ -97,8 +97,12 @@ func (f *faults) crash() bool {
 // floodLine is what flooding repeats.
 const floodLine = "drasisim floods stdout drasisim floods stdout drasisim floods s\n"
 
+// floodLines is how many of them are written at once.
+const floodLines = 1024
+
 func (f *faults) floodStdout(log *logger) {
-	for left := f.flood; left > 0; left -= len(floodLine) {
-		log.raw(floodLine[:min(left, len(floodLine))])
+	block := strings.Repeat(floodLine, floodLines)
+	for left := f.flood; left > 0; left -= len(block) {
+		log.raw(block[:min(left, len(block))])
 	}
 }

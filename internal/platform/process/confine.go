@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/draas-io/draas/internal/cgroup"
 	"github.com/draas-io/draas/internal/launcher"
@@ -58,7 +59,7 @@ func (u *unit) confine(in *input, run *run) (entry, error) {
 func (u *unit) makeGroup(g group, limits cgroup.Limits) error {
 	ctx, cancel := context.WithTimeout(context.Background(), groupPatience)
 	defer cancel()
-	if u.confined.there {
+	if u.confined.there || anywhere(g) {
 		_, err := u.killGroup(ctx, g)
 		if err == nil {
 			err = u.d.hooks.around(PointRemoveGroup, func() error { return g.Remove(ctx) })
@@ -84,6 +85,9 @@ func joinable(g group) bool {
 	}
 	return true
 }
+
+// anywhere tells whether a group is there in any hierarchy.
+func anywhere(g group) bool { return slices.ContainsFunc(g.JoinFiles(), there) }
 
 // killsIn is how often the kernel killed in a group for want of memory; where it does not count that, never.
 func killsIn(g group) (uint64, error) {

@@ -30,6 +30,7 @@ type Driver struct {
 	ports       *ports
 	users       *users
 	groups      *groups
+	outputs     *outputs
 	launcher    string
 	logLimit    int64
 	clock       Clock
@@ -91,6 +92,7 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 		done: make(chan struct{}), units: map[string]*unit{},
 	}
 	d.plugins = newPlugins(o, d.layout.plugins())
+	d.outputs = newOutputs(d)
 	if err := d.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the Process platform: %w", err)
 	}
@@ -118,7 +120,8 @@ func (d *Driver) open(ctx context.Context) error {
 		d.loops.Go(u.loop)
 		u.poke()
 	}
-	d.loops.Go(d.boundOutputs)
+	d.loops.Go(d.outputs.run)
+	d.loops.Go(d.outputs.read)
 	return nil
 }
 

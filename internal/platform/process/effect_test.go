@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/draas-io/draas/internal/platform"
@@ -92,7 +93,7 @@ func TestACrashAtAnyEffectOfAReplacementChangesNothingInTheEnd(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			h.ready(map[string]string{"libdrasi_source_mock.so": "m"})
-			old, starts := ledger(t, desired("a", "h", "TS_CHILDREN=1"))
+			old, starts := ledger(t, desired("a", "h", h.children()...))
 			h.ensure(old)
 			h.running("a", "h")
 			children := h.lines("a", "children")
@@ -126,7 +127,7 @@ func TestACrashAtAnyEffectOfAnEndLeavesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			d, starts := ledger(t, desired("a", "h", "TS_CHILDREN=1"))
+			d, starts := ledger(t, desired("a", "h", h.children()...))
 			h.ensure(d)
 			h.running("a", "h")
 			children := h.lines("a", "children")
@@ -149,6 +150,9 @@ func TestACrashAtAnyEffectOfAnEndLeavesNothing(t *testing.T) {
 			if entries, err := os.ReadDir(layout{root: h.options.StateDir}.instances()); err != nil || len(entries) != 0 {
 				t.Errorf("left behind %v, %v", entries, err)
 			}
+			if names, err := h.d.groups.named(); err != nil || len(names) != 0 {
+				t.Errorf("left behind the cgroups of %v, %v", names, err)
+			}
 			for _, child := range children {
 				if lives(number(t, child)) {
 					t.Errorf("child %s still lives", child)
@@ -157,6 +161,47 @@ func TestACrashAtAnyEffectOfAnEndLeavesNothing(t *testing.T) {
 			if got := starts(); len(got) != 1 {
 				t.Errorf("starts %v", got)
 			}
+		})
+	}
+}
+
+// children are those of a server, one of them in a session of its own where a cgroup holds it.
+func (h *host) children() []string {
+	env := []string{"TS_CHILDREN=1"}
+	if h.d.groups.lost == nil {
+		env = append(env, "TS_SETSID_CHILDREN=1")
+	}
+	return env
+}
+
+func TestACrashAtAnyEffectOfARestartChangesNothingInTheEnd(t *testing.T) {
+	for name, s := range crashes() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			d, starts := ledger(t, desired("a", "h", h.children()...))
+			h.ensure(d)
+			before := h.running("a", "h")
+			children := h.lines("a", "children")
+			h.close()
+			kill(t, before.PID, syscall.SIGKILL)
+			// The agent finds the server dead, and dies itself on the way to the next one.
+			h.ran(s, func() bool { return len(starts()) == 2 && handles(h.seen("a").PID) })
+			h.open()
+			until(t, "it runs again", func() bool { return len(starts()) == 2 })
+			o := h.running("a", "h")
+			if o.Restarts != 1 || o.LastExit == nil {
+				t.Errorf("%d restarts, last exit %+v", o.Restarts, o.LastExit)
+			}
+			if got := starts(); len(got) != 2 {
+				t.Errorf("starts %v", got)
+			}
+			for _, child := range children {
+				if lives(number(t, child)) {
+					t.Errorf("child %s of the dead server still lives", child)
+				}
+			}
+			h.settled("a")
 		})
 	}
 }

@@ -16,7 +16,9 @@ const exitLines = 4096
 // How often output files are looked at: often while they grow, so that they stay near their limit, and seldom when nothing happens.
 const (
 	outputSoonest = 20 * time.Millisecond
-	outputLatest  = 2 * time.Second
+	// outputSoon is when a file is looked at after the first write to it.
+	outputSoon   = 50 * time.Millisecond
+	outputLatest = 2 * time.Second
 )
 
 // output is an output file of an instance. The server appends to it by itself, so that nothing blocks it when nobody looks.
@@ -28,29 +30,35 @@ type output struct {
 	size int64
 	seen time.Time
 	wait time.Duration
+	// armed says that the kernel will tell of the next write.
+	armed bool
 }
 
 // previous is where the file's older part is kept.
 func (o *output) previous() string { return o.path + ".1" }
 
-// look cuts the file if it has become too big, and tells when to look again.
-func (o *output) look(now time.Time) (time.Duration, error) {
+// look cuts the file if it has become too big, and decides when to look again.
+func (o *output) look(now time.Time) error {
+	passed := now.Sub(o.seen)
+	o.seen = now
 	found, err := os.Stat(o.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return outputLatest, nil
-	}
 	if err != nil {
-		return outputLatest, err
+		o.wait = outputLatest
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
 	}
 	size := found.Size()
 	grown := size - o.size
 	if size > o.limit {
-		if err := o.cut(size); err != nil {
-			return outputLatest, err
-		}
-		size = 0
+		err = o.cut(size)
+		size = sizeOf(o.path)
 	}
-	switch passed := now.Sub(o.seen); {
+	switch {
+	case err != nil:
+		// Nothing can be written, perhaps not even cut: there is no hurry.
+		o.wait = outputLatest
 	case grown <= 0:
 		o.wait = min(max(2*o.wait, outputSoonest), outputLatest)
 	case passed > 0:
@@ -60,8 +68,8 @@ func (o *output) look(now time.Time) (time.Duration, error) {
 	default:
 		o.wait = outputSoonest
 	}
-	o.size, o.seen = size, now
-	return o.wait, nil
+	o.size = size
+	return err
 }
 
 // cut keeps the last part of the file beside it and empties it. What is written in between is lost, and nobody waits.

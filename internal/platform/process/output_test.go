@@ -106,12 +106,11 @@ func TestAQuietOutputIsLookedAtSeldomAndAGrowingOneOften(t *testing.T) {
 		if err := file.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wait, err := o.look(now)
-		if err != nil {
+		if err := o.look(now); err != nil {
 			t.Fatal(err)
 		}
-		now = now.Add(wait)
-		return wait
+		now = now.Add(o.wait)
+		return o.wait
 	}
 	for range 10 {
 		look("")
@@ -127,3 +126,95 @@ func TestAQuietOutputIsLookedAtSeldomAndAGrowingOneOften(t *testing.T) {
 		t.Errorf("the file still has %d bytes", size)
 	}
 }
+
+func TestTheOutputOfARunIsWholeAfterACutAndRegrowth(t *testing.T) {
+	o := &output{path: filepath.Join(t.TempDir(), "out"), limit: 1 << 20}
+	write := func(text string) {
+		t.Helper()
+		file, err := os.OpenFile(o.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Repeat("o", 100) + "\n")
+	run := o.begin()
+	// Cut during the run, and longer again than it was when the run began.
+	write("early\n")
+	if err := o.cut(sizeOf(o.path)); err != nil {
+		t.Fatal(err)
+	}
+	write(strings.Repeat("n", 200) + "\n")
+	want := "early\n" + strings.Repeat("n", 200) + "\n"
+	if got, err := o.tail(run, len(want)); err != nil || string(got) != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestARunBeginsWithRoomInItsOutput(t *testing.T) {
+	o := &output{path: filepath.Join(t.TempDir(), "out"), limit: 1 << 20}
+	old := bytes.Repeat([]byte("o"), 1<<20-10)
+	if err := os.WriteFile(o.path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := o.begin()
+	if run.from != 0 || sizeOf(o.path) != 0 || sizeOf(o.previous()) != int64(len(old)) {
+		t.Errorf("it begins at %d of %d", run.from, sizeOf(o.path))
+	}
+	if err := os.WriteFile(o.path, []byte("new\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.tail(run, 100); err != nil || string(got) != "new\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestAGibibyteOfOutputBlocksNobodyAndStaysWithinItsCap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: this writes 1 GiB")
+	}
+	h := newSimHost(t)
+	h.ensure(sim("loud", "h", "DRASISIM_FLOOD_STDOUT_BYTES=1073741824"))
+	h.ensure(sim("other", "h"))
+	h.simRunning("other", "h")
+	stdout, most := h.home("loud").stdout(), int64(0)
+	loud := h.simRunning("loud", "h")
+	until(t, "all is written", func() bool {
+		most = max(most, sizeOf(stdout)+sizeOf(stdout+".1"))
+		return written(t, loud.PID) >= 1<<30
+	})
+	h.stop("other", patience)
+	h.in("other", platform.StateStopped)
+	until(t, "the file is cut", func() bool { return sizeOf(stdout) <= h.options.limit() })
+	t.Logf("at most %d MiB on disk", most>>20)
+	if most > 256<<20 {
+		t.Errorf("there were %d MiB on disk at once", most>>20)
+	}
+	if kept := sizeOf(stdout + ".1"); kept > h.options.limit() {
+		t.Errorf("%d bytes are kept of what was cut off", kept)
+	}
+	if o := h.simRunning("loud", "h"); o.Restarts != 0 || o.PID != loud.PID {
+		t.Errorf("%+v", o)
+	}
+	h.stop("loud", patience)
+	h.in("loud", platform.StateStopped)
+}
+
+// written is how many bytes a process has written so far.
+func written(t *testing.T, pid int) int {
+	t.Helper()
+	for line := range strings.Lines(kernel(t, pid, "io")) {
+		if count, ok := strings.CutPrefix(line, "wchar: "); ok {
+			return number(t, strings.TrimSpace(count))
+		}
+	}
+	t.Fatal("the kernel does not count what is written")
+	return 0
+}
+
+func (o Options) limit() int64 { return o.complete().LogLimit }

@@ -249,14 +249,13 @@ func TestAServerIsBornInItsGroup(t *testing.T) {
 	if dir == "" {
 		t.Skip("SKIPPED: this host lets no group of cgroup2 be made")
 	}
-	s := serve(t, launcher.Spec{CgroupProcs: [][]byte{[]byte(dir + "/cgroup.procs")}})
+	// Done last, when the server has ended.
 	t.Cleanup(func() {
-		_ = s.input.Close()
-		_ = s.command.Wait()
 		if err := syscall.Rmdir(dir); err != nil {
 			t.Error(err)
 		}
 	})
+	s := serve(t, launcher.Spec{CgroupProcs: [][]byte{[]byte(dir + "/cgroup.procs")}})
 	if text := s.proc("cgroup"); !strings.Contains(text, "0::/"+filepath.Base(dir)+"\n") {
 		t.Errorf("its groups are %s", text)
 	}

@@ -39,6 +39,9 @@ func look(ctx context.Context, w *world) machine {
 	if w.options.server != "" {
 		m.Server = "given by -drasi-server"
 	}
+	if w.options.manager != "" {
+		m.Commit = "unknown (-manager was given)"
+	}
 	m.EtcdOn += map[bool]string{true: ", without fsync", false: ", with fsync"}[w.options.etcd == etcdVolatile]
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {

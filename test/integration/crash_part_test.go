@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,8 +53,10 @@ type tended struct {
 	mu       sync.Mutex
 	stopping bool
 	deaths   int
-	failure  error
-	ended    chan struct{}
+	// since is where in the log the present process began.
+	since   int64
+	failure error
+	ended   chan struct{}
 }
 
 // run starts the part and tends it.
@@ -83,6 +86,9 @@ func (t *tended) tend(cmd *exec.Cmd, ended chan struct{}) {
 			return
 		}
 		t.deaths++
+		if found, err := os.Stat(t.log); err == nil {
+			t.since = found.Size()
+		}
 		t.failure = t.spawn()
 		cmd = t.cmd
 		t.mu.Unlock()
@@ -145,6 +151,20 @@ func (t *tended) arm(crashes ...failpoint.Crash) error {
 // disarm says whether the part has died where it was told to.
 func (t *tended) disarm() (reached bool) {
 	return errors.Is(os.Remove(failpoint.Armed(t.dir, t.role)), os.ErrNotExist)
+}
+
+// working says whether the present process has begun with its work on instances.
+func (t *tended) working() bool {
+	t.mu.Lock()
+	from := t.since
+	t.mu.Unlock()
+	file, err := os.Open(t.log)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.NewSectionReader(file, from, 1<<20))
+	return err == nil && strings.Contains(string(text), "Starting workers")
 }
 
 // passed counts how often each side of each point was passed, and tells of writes without a name.

@@ -1,0 +1,68 @@
+//go:build linux
+
+package process
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/draas-io/draas/internal/platform/fake"
+)
+
+// put has the next driver find the clock moved.
+func (h *host) put(clock *fake.Manual, by time.Duration) *fake.Manual {
+	h.t.Helper()
+	h.close()
+	moved := fake.NewManual(clock.Now().Add(by))
+	h.options.Clock = moved
+	h.open()
+	return moved
+}
+
+func TestAClockThatJumpsAnHourTouchesNoServer(t *testing.T) {
+	clock := newManual()
+	h := newHost(t, func(o *Options) { o.Clock = clock })
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	clock.Advance(time.Hour)
+	for _, by := range []time.Duration{0, time.Hour, -2 * time.Hour} {
+		clock = h.put(clock, by)
+		h.ensure(desired("a", "h"))
+		if o := h.running("a", "h"); o.PID != before.PID || o.Restarts != 0 || o.LastExit != nil || !o.StartedAt.Equal(before.StartedAt) {
+			t.Errorf("after a jump by %s: %+v, before %+v", by, o, before)
+		}
+	}
+	if got := h.lines("a", "starts"); len(got) != 1 {
+		t.Errorf("starts %v", got)
+	}
+}
+
+func TestAServerThatCrashesAfterTheClockWasPutBackIsRestarted(t *testing.T) {
+	clock := newManual()
+	h := newHost(t, func(o *Options) { o.Clock = clock })
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	clock = h.put(clock, -time.Hour)
+	kill(t, before.PID, syscall.SIGKILL)
+	if got := h.waiting("a", 0); got != firstBackoff {
+		t.Errorf("the pause is %s", got)
+	}
+	if exit := h.inspect("a").LastExit; exit.Ran != 0 {
+		t.Errorf("it is said to have run for %s", exit.Ran)
+	}
+	clock.Advance(firstBackoff)
+	until(t, "a restart", func() bool { return h.inspect("a").Restarts == 1 })
+}
+
+func TestAPauseThatTheClockJumpsOverEndsInOneRestart(t *testing.T) {
+	clock := newManual()
+	h := newHost(t, func(o *Options) { o.Clock = clock })
+	h.ensure(desired("a", "h", "TS_EXIT=1"))
+	h.waiting("a", 0)
+	clock = h.put(clock, time.Hour)
+	h.waiting("a", 1)
+	if got := h.lines("a", "starts"); len(got) != 2 {
+		t.Errorf("starts %v", got)
+	}
+}

@@ -114,6 +114,17 @@ func (e *env) inspect(ref platform.Ref) (platform.Observed, error) {
 	return found, err
 }
 
+func (e *env) fingerprint() (platform.Fingerprint, error) {
+	e.Helper()
+	driver := e.driver
+	var found platform.Fingerprint
+	err := e.call(func(ctx context.Context) (err error) {
+		found, err = driver.Fingerprint(ctx)
+		return err
+	})
+	return found, err
+}
+
 func (e *env) list() ([]platform.Observed, error) {
 	e.Helper()
 	driver := e.driver

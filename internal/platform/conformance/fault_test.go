@@ -105,6 +105,14 @@ var faults = map[string]fault{
 			return f.Driver.Ensure(ctx, desired)
 		}
 	})},
+	"refuses limits that it tells to enforce": {"what becomes of limits is told and happens", spoiled(func(f *faulty) {
+		f.ensure = func(ctx context.Context, desired platform.Desired) error {
+			if desired.Resources != (platform.Resources{}) {
+				return &platform.WaitError{Code: platform.CodeLimitsRefused, Message: "no"}
+			}
+			return f.Driver.Ensure(ctx, desired)
+		}
+	})},
 	"has no patience": {"the grace is waited for", spoiled(func(f *faulty) {
 		f.stop = func(ctx context.Context, ref platform.Ref, _ time.Duration) error { return f.Driver.Stop(ctx, ref, 0) }
 	})},

@@ -55,6 +55,10 @@ type World struct {
 	FailingWords string
 	// Stubborn makes inputs of a server that ends by force only.
 	Stubborn func(ref platform.Ref, variant string) platform.Desired
+	// Unlimited is Open for a driver on the same world that can enforce no limits.
+	Unlimited func() (platform.Driver, error)
+	// Hungry makes inputs with a memory limit, of a server that takes more memory than that in its first run only. It needs Crash as well.
+	Hungry func(ref platform.Ref, variant string) platform.Desired
 	// SetAvailable makes the platform go away (false) and come back, while servers run on.
 	SetAvailable func(available bool) error
 	// PlantForeign puts something that is not ours where a runtime of that UID would be. The returned function tells how it was touched.
@@ -123,6 +127,8 @@ var (
 	needsCrash          = need{"Crash", func(w *World) bool { return w.Crash != nil }}
 	needsFailing        = need{"Failing", func(w *World) bool { return w.Failing != nil }}
 	needsStubborn       = need{"Stubborn", func(w *World) bool { return w.Stubborn != nil }}
+	needsUnlimited      = need{"Unlimited", func(w *World) bool { return w.Unlimited != nil }}
+	needsHungry         = need{"Hungry", func(w *World) bool { return w.Hungry != nil && w.Crash != nil }}
 	needsAvailability   = need{"SetAvailable", func(w *World) bool { return w.SetAvailable != nil }}
 	needsForeign        = need{"PlantForeign", func(w *World) bool { return w.PlantForeign != nil }}
 	needsMissingVersion = need{"MissingVersion", func(w *World) bool { return w.MissingVersion != "" }}
@@ -133,7 +139,8 @@ var (
 // allCases are the cases in the order in which they are run.
 func allCases() []testCase {
 	groups := [][]testCase{
-		startCases(), inputCases(), replaceCases(), crashCases(), stopCases(), removeCases(), strangerCases(), noticeCases(), parallelCases(), killCases(),
+		startCases(), inputCases(), replaceCases(), crashCases(), stopCases(), removeCases(), strangerCases(), noticeCases(), parallelCases(),
+		resourceCases(), killCases(),
 	}
 	var all []testCase
 	for _, group := range groups {

@@ -38,7 +38,7 @@ func (e *executables) ask(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	q := e.question(id)
+	q := e.question(ctx, id)
 	select {
 	case <-q.answered:
 		return q.version, q.err
@@ -48,7 +48,7 @@ func (e *executables) ask(ctx context.Context, path string) (string, error) {
 }
 
 // question returns what was asked of the file already, or asks.
-func (e *executables) question(id fileID) *question {
+func (e *executables) question(ctx context.Context, id fileID) *question {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if q := e.asked; q != nil && q.of == id && !q.stale(e.clock.Now()) {
@@ -58,7 +58,7 @@ func (e *executables) question(id fileID) *question {
 	e.asked = q
 	go func() {
 		defer close(q.answered)
-		q.version, q.err = tellVersion(id.path)
+		q.version, q.err = tellVersion(ctx, id.path)
 		q.at = e.clock.Now()
 	}()
 	return q
@@ -96,9 +96,9 @@ func (e *executables) known(version string) bool {
 	}
 }
 
-// tellVersion has an executable tell its version.
-func tellVersion(path string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), versionDeadline)
+// tellVersion has an executable tell its version. Others may wait for that when the one who asked first does not any more.
+func tellVersion(ctx context.Context, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), versionDeadline)
 	defer cancel()
 	command := exec.CommandContext(ctx, path, "--version")
 	command.Env, command.Dir = []string{fixedPath, "NO_COLOR=1"}, "/"

@@ -21,6 +21,12 @@ type confined struct {
 	limits *cgroup.Limits
 }
 
+// entry is how the launcher gets into its group: born in the directory of it, "" for none, and by writing itself into the files.
+type entry struct {
+	born  string
+	files []string
+}
+
 // ownGroup is the group of what runs, or ran last; nil: it has none.
 func (u *unit) ownGroup() (group, error) {
 	if u.rec.Run == nil || u.rec.Run.Cgroup == nil {
@@ -51,7 +57,11 @@ func (u *unit) confine(in *input, run *run) (entry, error) {
 		return entry{}, err
 	}
 	run.Cgroup = where
-	return enter(g.JoinFiles(), !u.d.groups.indirect.Load()), nil
+	if u.d.groups.indirect.Load() {
+		return entry{files: g.JoinFiles()}, nil
+	}
+	dir, files := g.CloneInto()
+	return entry{born: dir, files: files}, nil
 }
 
 // makeGroup makes the group anew. What is left in an old one, a launcher of a dead agent's, is killed. No old one is taken again: since Linux

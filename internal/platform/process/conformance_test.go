@@ -31,14 +31,17 @@ type world struct {
 func newWorld(t *testing.T) conformance.World {
 	w := &world{host: newHost(t, func(o *Options) { o.Ports = freshPorts() }), ledgers: openDirectory(t)}
 	w.close()
-	return conformance.World{
-		Open: func() (platform.Driver, error) {
-			d, err := Open(t.Context(), w.options)
-			if err != nil {
-				return nil, err
-			}
-			return d, nil
-		},
+	open := func(options Options) (platform.Driver, error) {
+		d, err := openDriver(t.Context(), options)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	unlimited := w.options
+	unlimited.CgroupParent = noCgroups
+	world := conformance.World{
+		Open:         func() (platform.Driver, error) { return open(w.options) },
 		Kill:         func(d platform.Driver) { _ = d.(*Driver).Close() },
 		Desired:      func(ref platform.Ref, variant string) platform.Desired { return w.desired(ref, variant) },
 		Live:         w.live,
@@ -57,6 +60,15 @@ func newWorld(t *testing.T) conformance.World {
 		MissingPlugin:  &platform.Plugin{Category: "source", Kind: "missing", Reference: "registry/source/missing:1.2.3"},
 		FreePort:       func() (uint16, error) { return freePort(), nil },
 	}
+	if w.d.groups.support().Memory {
+		world.Unlimited = func() (platform.Driver, error) { return open(unlimited) }
+		world.Hungry = func(ref platform.Ref, variant string) platform.Desired {
+			d := w.desired(ref, variant, "TS_EAT=268435456")
+			d.Resources = platform.Resources{Memory: 64 << 20}
+			return d
+		}
+	}
+	return world
 }
 
 func (w *world) desired(ref platform.Ref, variant string, env ...string) platform.Desired {

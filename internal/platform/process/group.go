@@ -19,6 +19,9 @@ import (
 	"github.com/draas-io/draas/internal/platform"
 )
 
+// there tells whether a path exists.
+func there(path string) bool { return unix.Access(path, unix.F_OK) == nil }
+
 // noCgroups is the parent that stands for no cgroups at all.
 const noCgroups = "none"
 
@@ -29,6 +32,7 @@ const groupPatience = 2 * time.Second
 type group interface {
 	Make(ctx context.Context, limits cgroup.Limits) error
 	JoinFiles() []string
+	CloneInto() (dir string, files []string)
 	Populated() (bool, error)
 	Kill(ctx context.Context) error
 	OOMKills() (uint64, error)

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -129,12 +130,21 @@ func testLog(t testing.TB) logr.Logger {
 
 func (h *host) open() {
 	h.t.Helper()
-	d, err := Open(h.t.Context(), h.options)
+	d, err := openDriver(h.t.Context(), h.options)
 	if err != nil {
 		h.t.Fatalf("Open: %v", err)
 	}
 	d.Notify(func(platform.Ref) { h.notes.Add(1) })
 	h.d = d
+}
+
+// opening is held while a driver is opened: it tries out what cgroups can do, with a name that is the process's.
+var opening sync.Mutex
+
+func openDriver(ctx context.Context, options Options) (*Driver, error) {
+	opening.Lock()
+	defer opening.Unlock()
+	return Open(ctx, options)
 }
 
 // reopen does what a restart of the agent does.
@@ -156,7 +166,7 @@ func (h *host) end() {
 	_ = h.d.Close()
 	options := h.options
 	options.Clock, options.Hooks, options.Log = nil, nil, logr.Discard()
-	d, err := Open(context.Background(), options)
+	d, err := openDriver(context.Background(), options)
 	if err != nil {
 		return
 	}

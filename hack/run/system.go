@@ -96,8 +96,11 @@ func (s *system) startController(context.Context) error {
 }
 
 func (s *system) startAgent(context.Context) error {
-	p, err := s.startManager(agentName, "--kubeconfig", s.kubeconfig(agentName), "--host", hostName, "--state-dir", filepath.Join(s.dir, "state"),
-		"--drasi-server", s.drasiServer, "--plugins-dir", s.pluginsDir, "--address", "127.0.0.1", "--stop-servers-on-exit")
+	flags := append([]string{
+		"--kubeconfig", s.kubeconfig(agentName), "--host", hostName, "--state-dir", filepath.Join(s.dir, "state"),
+		"--drasi-server", s.drasiServer, "--plugins-dir", s.pluginsDir, "--address", "127.0.0.1", "--stop-servers-on-exit",
+	}, s.userFlags()...)
+	p, err := s.startManager(agentName, flags...)
 	s.agent = p
 	return err
 }

@@ -15,13 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// JoinFiles are the files into which a process writes "0" to join the group, one for each hierarchy.
+// JoinFiles are the files into which the first, and by then only, thread of a process writes "0" to join the group, one for each hierarchy.
 func (g *Group) JoinFiles() []string {
 	files := make([]string, 0, len(g.tree.all))
 	for _, h := range g.tree.all {
-		files = append(files, g.procs(h))
+		files = append(files, g.joinFile(h))
 	}
 	return files
+}
+
+// joinFile is the file of one hierarchy. In version 1 it is that for threads: a thread that moves itself needs no lock for which the kernel first
+// waits for all processors, some 15 ms. Other threads, as the Go runtime's, end at execve.
+func (g *Group) joinFile(h *hierarchy) string {
+	if h.unified {
+		return filepath.Join(g.dir(h), cgroups.CgroupProcesses)
+	}
+	return filepath.Join(g.dir(h), "tasks")
 }
 
 // CloneInto is for whoever makes the process himself: the directory of the group of version 2 in which it can be born (clone3 with a descriptor
@@ -32,13 +41,11 @@ func (g *Group) CloneInto() (dir string, files []string) {
 		if h.unified && g.tree.cloneInto {
 			dir = g.dir(h)
 		} else {
-			files = append(files, g.procs(h))
+			files = append(files, g.joinFile(h))
 		}
 	}
 	return dir, files
 }
-
-func (g *Group) procs(h *hierarchy) string { return filepath.Join(g.dir(h), cgroups.CgroupProcesses) }
 
 // PIDs are the living processes of the group and its subgroups, in all hierarchies together, in order. Processes that this one cannot see are
 // not among them; Populated knows of them.

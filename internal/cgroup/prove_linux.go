@@ -76,7 +76,7 @@ func (t *Tree) keep(f func(*hierarchy) error, drop func(*hierarchy, error)) {
 func (g *Group) joinable(ctx context.Context, in []*hierarchy) error {
 	spec := trial.Spec()
 	for _, h := range in {
-		spec.CgroupProcs = append(spec.CgroupProcs, []byte(g.procs(h)))
+		spec.CgroupProcs = append(spec.CgroupProcs, []byte(g.joinFile(h)))
 	}
 	return trial.Waiting(ctx, spec, nil, func(pid int) (bool, error) { return g.lists(pid, in) })
 }

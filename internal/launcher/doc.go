@@ -54,7 +54,7 @@ type Spec struct {
 	Dir []byte `json:"dir"`
 	// Umask is its file mode creation mask.
 	Umask int `json:"umask"`
-	// CgroupProcs are the absolute paths of the cgroup.procs files of the groups that it joins, one for each hierarchy. It has joined them all
+	// CgroupProcs are the absolute paths of the files through which it joins its groups (cgroup.procs, or tasks), one for each hierarchy. It has joined them all
 	// before it waits for the word.
 	CgroupProcs [][]byte `json:"cgroupProcs,omitempty"`
 	// Limits are its resource limits.

@@ -194,7 +194,7 @@ var _ = Describe("Faults of a host", func() {
 	})
 
 	It("a flood of output: stays within bounds and blocks nobody", Label("flood"), func(ctx SpecContext) {
-		flood := number("DRAAS_FLOOD_BYTES", 256<<20)
+		flood := setting("DRAAS_FLOOD_BYTES", 256<<20)
 		watch := observe()
 		h := startHost(ctx)
 		quiet := fleet(ctx, h, "disk-flood-quiet", 1)[0]

@@ -38,7 +38,8 @@ func newHost(flags ...string) *host {
 	GinkgoHelper()
 	number := hosts.Add(1)
 	name := fmt.Sprintf("host-%d-%d", GinkgoParallelProcess(), number)
-	first := 20000 + 1000*(GinkgoParallelProcess()-1) + int(number%9)*100
+	// Two runs of the suite on one machine must have ranges of their own.
+	first := setting("DRAAS_TEST_FIRST_PORT", 20000) + 1000*(GinkgoParallelProcess()-1) + int(number%9)*100
 	h := &host{stateDir: filepath.Join(world.dir, name), ports: fmt.Sprintf("%d-%d", first, first+99)}
 	Expect(os.MkdirAll(h.stateDir, 0o755)).To(Succeed())
 	h.part = &part{name: name, log: filepath.Join(world.dir, name+".log"), args: append([]string{

@@ -29,8 +29,8 @@ const (
 	stormLull = 1500 * time.Millisecond
 )
 
-// number reads a number from the environment.
-func number(name string, byDefault int) int {
+// setting reads a number from the environment.
+func setting(name string, byDefault int) int {
 	GinkgoHelper()
 	text := os.Getenv(name)
 	if text == "" {
@@ -43,7 +43,7 @@ func number(name string, byDefault int) int {
 
 var _ = Describe("A storm", Serial, Label("storm"), func() {
 	It("of kills of the agent costs no server its life and leaves nothing behind", func(ctx SpecContext) {
-		kills, seed := number("DRAAS_STORM_KILLS", 50), number("DRAAS_STORM_SEED", int(time.Now().UnixNano()%1_000_000))
+		kills, seed := setting("DRAAS_STORM_KILLS", 50), setting("DRAAS_STORM_SEED", int(time.Now().UnixNano()%1_000_000))
 		AddReportEntry(fmt.Sprintf("DRAAS_STORM_KILLS=%d DRAAS_STORM_SEED=%d", kills, seed))
 		watch := observe()
 		watch.followCounts()

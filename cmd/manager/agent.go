@@ -57,6 +57,9 @@ Without {version} the one executable is asked for its version.`,
 	flags.StringVar(&options.PluginsDir, "plugins-dir", "", "directory with ready-made plugins (libdrasi_*.so); may hold {version}")
 	flags.StringSliceVar(&platforms, "platforms", platforms, "platforms to serve: Process")
 	flags.Var(portRange{&options.PortRange}, "port-range", "ports, as FIRST-LAST, from which servers' APIs get theirs; must not overlap the kernel's ephemeral range")
+	flags.Var(uidRange{&options.UIDs}, "uid-range", "users, as FIRST-LAST, of which each instance gets one of its own where the agent is root; none: servers run as the agent's user")
+	flags.StringVar(&options.CgroupParent, "cgroup-parent", "draas", "cgroup below which each instance has its own, for limits and to kill all that a server started; none: no cgroups")
+	flags.BoolVar(&options.AllowUnenforcedLimits, "allow-unenforced-limits", false, "take instances with spec.resources.limits also where this machine cannot enforce them")
 	flags.StringVar(&options.Address, "address", "", "address at which others reach this machine: that of exposed listeners in status.endpoints")
 	flags.Int32Var(&options.Capacity, "capacity", 0, "how many instances this machine takes; 0: no limit")
 	flags.BoolVar(&options.StopServersOnExit, "stop-servers-on-exit", false, "for development: stop all servers when the agent ends; they start again with it")
@@ -74,3 +77,15 @@ func (r portRange) Set(text string) (err error) {
 
 // Type names the value in the help.
 func (portRange) Type() string { return "first-last" }
+
+// uidRange makes a range of users a flag's value.
+type uidRange struct{ *process.UIDRange }
+
+// Set parses FIRST-LAST, or none.
+func (r uidRange) Set(text string) (err error) {
+	*r.UIDRange, err = process.ParseUIDRange(text)
+	return err
+}
+
+// Type names the value in the help.
+func (uidRange) Type() string { return "first-last" }

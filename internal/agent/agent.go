@@ -35,7 +35,8 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 	}
 	driver, err := process.Open(ctx, process.Options{
 		StateDir: options.StateDir, Executable: options.DrasiServer, PluginsDir: options.PluginsDir,
-		Ports: options.PortRange, Log: log.WithName("process"), Hooks: options.Hooks,
+		Ports: options.PortRange, UIDs: options.UIDs, CgroupParent: options.CgroupParent, AllowUnenforcedLimits: options.AllowUnenforcedLimits,
+		Log: log.WithName("process"), Hooks: options.Hooks,
 	})
 	if err != nil {
 		return fmt.Errorf("open the platform Process: %w", err)

@@ -24,6 +24,12 @@ type Options struct {
 	Platforms []v1alpha1.Platform
 	// PortRange is where API ports are taken from.
 	PortRange process.PortRange
+	// UIDs is where each instance has a user of its own from; the zero value: servers run as the agent's user.
+	UIDs process.UIDRange
+	// CgroupParent is the cgroup below which each instance has its own; empty: the default, "none": there are no cgroups.
+	CgroupParent string
+	// AllowUnenforcedLimits takes instances with limits also where nothing enforces them.
+	AllowUnenforcedLimits bool
 	// Address is where exposed listeners of the host's instances answer.
 	Address string
 	// Capacity is how many instances the host takes; 0: no limit.

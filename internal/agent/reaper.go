@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -271,7 +273,7 @@ func (r *reaper) stop(ctx context.Context, runtimes []platform.Observed) error {
 		case runtimes[i].State == platform.StateStopped:
 			failures = append(failures, r.finish(ctx, &runtimes[i]))
 		default:
-			logf.FromContext(ctx).V(1).Info("Stopping an orphan", "instance", o.label(), "uid", o.UID, "movedTo", o.movedTo)
+			logf.FromContext(ctx).V(1).Info("Stopping an orphan", "host", r.host, "instance", o.label(), "uid", o.UID, "movedTo", o.movedTo)
 			if err := r.driver.Stop(ctx, o.Ref, orphanGrace); err != nil {
 				failures = append(failures, fmt.Errorf("stop the orphan %s: %w", o.label(), err))
 			}
@@ -298,19 +300,20 @@ func (r *reaper) finish(ctx context.Context, runtime *platform.Observed) error {
 	}
 	delete(r.stopping, o.UID)
 	r.forget(o.UID)
-	r.tell(ctx, words)
+	r.tell(ctx, &o, words)
 	return nil
 }
 
-// tell writes an Event on the DrasiHost.
-func (r *reaper) tell(ctx context.Context, words string) {
-	logf.FromContext(ctx).Info("An orphan has ended", "what", words)
+// tell writes an Event on the DrasiHost. It is related to the orphan's instance, so that Events of several orphans are not counted as one.
+func (r *reaper) tell(ctx context.Context, o *orphan, words string) {
+	logf.FromContext(ctx).Info("An orphan has ended", "host", r.host, "what", words)
 	host := &v1alpha1.DrasiHost{}
 	if err := r.live.Get(ctx, client.ObjectKey{Name: r.host}, host); err != nil {
 		logf.FromContext(ctx).Error(err, "The Event of an orphan's end is lost", "host", r.host)
 		return
 	}
-	r.recorder.Eventf(host, nil, "Warning", eventOrphanStopped, "Reap", "%s", words)
+	instance := &v1alpha1.DrasiInstance{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: types.UID(o.UID)}}
+	r.recorder.Eventf(host, instance, corev1.EventTypeWarning, eventOrphanStopped, "Reap", "%s", words)
 }
 
 // eventOrphanStopped is the reason of the Event on the DrasiHost for each orphan that was stopped.

@@ -53,7 +53,7 @@ func TestWhatAServerIsGiven(t *testing.T) {
 			t.Errorf("%s is not empty in %s", name, got.Given.Status)
 		}
 	}
-	for path, mode := range map[string]os.FileMode{home.config(): 0o600, home.path: passageMode(), home.data(): 0o755, home.logs(): 0o700} {
+	for path, mode := range map[string]os.FileMode{home.config(): 0o600, home.path: passageMode(), home.data(): 0o700, home.logs(): 0o700} {
 		if found, err := os.Stat(path); err != nil || found.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", path, found.Mode(), err)
 		}
@@ -122,7 +122,8 @@ func TestAStartThatCannotBeTriedIsToldAndTriedAgain(t *testing.T) {
 	h.options.Executable = own
 	h.open()
 	h.ensure(desired("a", "h"))
-	before := h.running("a", "h")
+	h.ensure(desired("b", "h"))
+	before, other := h.running("a", "h"), h.running("b", "h")
 	if err := os.Rename(own, own+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +132,20 @@ func TestAStartThatCannotBeTriedIsToldAndTriedAgain(t *testing.T) {
 		o := h.inspect("a")
 		return o.State == platform.StateWaiting && platform.CodeOf(o.StartError) == platform.CodeVersionUnavailable
 	})
+	if found := h.fingerprint(); found.Health != platform.HealthUnhealthy || !strings.Contains(found.Message, own) {
+		t.Errorf("%+v", found)
+	}
 	if err := os.Rename(own+".away", own); err != nil {
 		t.Fatal(err)
 	}
+	if found := h.fingerprint(); found.Health != platform.HealthHealthy {
+		t.Errorf("%+v", found)
+	}
 	if o := h.running("a", "h"); o.StartError != nil || o.Restarts != 1 {
 		t.Errorf("%+v", o)
+	}
+	if o := h.running("b", "h"); o.PID != other.PID {
+		t.Error("a running server was touched")
 	}
 }
 

@@ -44,7 +44,7 @@ func withServer(m *testing.M) int {
 		panic(err)
 	}
 	serverPath = filepath.Join(dir, "drasi-server")
-	build := exec.Command("go", "build", "-o", serverPath, "./testdata/server")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", serverPath, "./testdata/server")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the server for the tests: %v\n%s", err, output)
@@ -175,6 +175,14 @@ func (h *host) end() {
 	}
 	_ = d.Close()
 	h.endGroups(d.groups)
+	// Only root removes what is in a directory that nobody may write to.
+	sets, err := filepath.Glob(filepath.Join(layout{root: options.StateDir}.plugins(), "*"))
+	for _, set := range sets {
+		err = errors.Join(err, os.Chmod(set, modePrivate))
+	}
+	if err != nil {
+		h.t.Error(err)
+	}
 }
 
 // endGroups kills what is left in the cgroups of the host, for instance the servers of spoiled journals, and removes them.

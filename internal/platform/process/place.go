@@ -33,10 +33,9 @@ func (h home) make(passage os.FileMode) error {
 	return nil
 }
 
-// makeDir makes a directory, or gives that which is there the mode.
+// makeDir makes a directory, or gives that which is there the mode. The agent's file mode creation mask does not count.
 func makeDir(path string, mode os.FileMode) error {
-	err := os.Mkdir(path, mode)
-	if err == nil || !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	found, err := os.Lstat(path)

@@ -18,7 +18,7 @@ import (
 // simulator builds the simulated server once.
 var simulator = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(filepath.Dir(serverPath), "simulator")
-	build := exec.Command("go", "build", "-o", path, "github.com/draas-io/draas/test/drasisim")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/draas-io/draas/test/drasisim")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	output, err := build.CombinedOutput()
 	if err != nil {

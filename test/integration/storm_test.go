@@ -84,10 +84,14 @@ var _ = Describe("A storm", Serial, Label("storm"), func() {
 		close(over)
 		workers.Wait()
 		done := 0
+		var failures []string
 		for _, s := range busy {
-			Expect(s.err).NotTo(HaveOccurred(), "%s did %s\n%s", s.name, strings.Join(s.did, ", "), agent.tail())
 			done += len(s.did)
+			if s.err != nil {
+				failures = append(failures, fmt.Sprintf("%s: %v; it did %s", s.name, s.err, strings.Join(s.did, ", ")))
+			}
 		}
+		Expect(failures).To(BeEmpty(), "%s\n%s", strings.Join(failures, "\n"), agent.tail())
 		AddReportEntry(fmt.Sprintf("%d kills in %v, meanwhile %d acts on %d instances", agent.died(), time.Since(began).Round(time.Second), done, stormBusy))
 
 		for _, instance := range steady {
@@ -172,7 +176,9 @@ func (s *stormy) live(ctx context.Context) error {
 }
 
 // note writes down what is done, for who reads a failure.
-func (s *stormy) note(what string) { s.did = append(s.did, what) }
+func (s *stormy) note(what string) {
+	s.did = append(s.did, fmt.Sprintf("%s at %s", what, time.Now().Format("15:04:05.0")))
+}
 
 // release has the server watched no more: what comes next is asked for.
 func (s *stormy) release() {
@@ -204,7 +210,7 @@ func (s *stormy) running(ctx context.Context) error {
 }
 
 func (s *stormy) settled(ctx context.Context, reason string) error {
-	err := until(ctx, strings.Join(s.did, ", "), func() error {
+	err := until(ctx, s.did[len(s.did)-1], func() error {
 		latest := &v1alpha1.DrasiInstance{}
 		if err := world.client.Get(ctx, client.ObjectKeyFromObject(s.instance), latest); err != nil {
 			return err

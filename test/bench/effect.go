@@ -27,7 +27,7 @@ type watcher struct {
 
 	mu      sync.Mutex
 	paths   map[int32]string
-	effects []effect
+	effects trail
 }
 
 // watchEffects watches a directory of instances and some executables.
@@ -72,7 +72,7 @@ func (w *watcher) add(path string, mask uint32) error {
 
 // addInstance watches the directory of an instance; it may be gone again.
 func (w *watcher) addInstance(path string) {
-	_ = w.add(path, unix.IN_MOVED_TO|unix.IN_DELETE)
+	_ = w.add(path, unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE)
 }
 
 func (w *watcher) run() {
@@ -105,7 +105,7 @@ func (w *watcher) note(at instant, number int32, mask uint32, name string) {
 }
 
 // take returns what was seen since it was last called.
-func (w *watcher) take() []effect {
+func (w *watcher) take() trail {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	taken := w.effects
@@ -118,13 +118,14 @@ func (w *watcher) close() {
 	<-w.ended
 }
 
-// when finds the nth effect (from 1) after an instant on a path that ends so; 0: it was not seen.
-func when(effects []effect, after instant, suffix string, nth int) instant {
-	for _, e := range effects {
-		if e.at < after || !strings.HasSuffix(e.path, suffix) || e.mask&(unix.IN_MOVED_TO|unix.IN_OPEN) == 0 {
-			continue
-		}
-		if nth--; nth == 0 {
+// trail is what was seen, to be gone through in order: under load several effects are read, and stamped, at once.
+type trail []effect
+
+// next goes on to the next effect on a path that ends so, and tells when it was seen; 0: it was not, and the trail stays where it is.
+func (t *trail) next(suffix string) instant {
+	for i, e := range *t {
+		if strings.HasSuffix(e.path, suffix) && e.mask&(unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_OPEN) != 0 {
+			*t = (*t)[i+1:]
 			return e.at
 		}
 	}

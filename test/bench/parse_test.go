@@ -106,19 +106,20 @@ func TestTheServersOwnWordForItsStartIsFound(t *testing.T) {
 }
 
 func TestEffectsAreFoundInTheirOrder(t *testing.T) {
-	effects := []effect{
-		{at: 1, path: "/s/u/journal.json", mask: unix.IN_DELETE},
+	effects := trail{
+		{at: 1, path: "/s/u", mask: unix.IN_CREATE},
 		{at: 2, path: "/s/u/journal.json", mask: unix.IN_MOVED_TO},
 		{at: 3, path: "/bin/server", mask: unix.IN_OPEN},
-		{at: 4, path: "/s/u/journal.json", mask: unix.IN_MOVED_TO},
+		{at: 3, path: "/s/u/launch.json", mask: unix.IN_CLOSE_WRITE},
+		{at: 3, path: "/s/u/journal.json", mask: unix.IN_MOVED_TO},
+		{at: 4, path: "/bin/server", mask: unix.IN_OPEN},
 	}
 	for _, c := range []struct {
-		after instant
-		nth   int
-		want  instant
-	}{{0, 1, 2}, {0, 2, 4}, {3, 1, 4}, {0, 3, 0}} {
-		if got := when(effects, c.after, "u/journal.json", c.nth); got != c.want {
-			t.Errorf("number %d after %d: got %d, want %d", c.nth, c.after, got, c.want)
+		suffix string
+		want   instant
+	}{{"/s/u", 0}, {"u/journal.json", 2}, {"u/launch.json", 3}, {"absent", 0}, {"u/journal.json", 3}, {"/bin/server", 4}, {"u/journal.json", 0}} {
+		if got := effects.next(c.suffix); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.suffix, got, c.want)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 func newAgentCommand() *cobra.Command {
 	var shared common
-	options := &agent.Options{PortRange: process.DefaultPorts, Version: buildVersion()}
+	options := &agent.Options{PortRange: process.DefaultPorts, UIDs: process.DefaultUIDs, Version: buildVersion()}
 	platforms := []string{string(v1alpha1.PlatformProcess)}
 	command := &cobra.Command{
 		Use:   "agent",

@@ -38,7 +38,7 @@ var _ = Describe("Limits", func() {
 		hungry := filepath.Join(world.dir, "hungry")
 		script := filepath.Join(world.dir, "eater")
 		Expect(os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ncase $1 in --version) exec %[1]s --version;; esac\n[ -e %[2]s ] && exec tail /dev/zero\nexec %[1]s \"$@\"\n",
-			world.server, hungry), 0o700)).To(Succeed())
+			world.server, hungry), 0o755)).To(Succeed())
 		h := startHost(ctx, "--drasi-server", script)
 		if limits := limitsOf(ctx, h); limits != v1alpha1.LimitsEnforced {
 			Skip("this machine enforces no limits for the agent: " + string(limits))

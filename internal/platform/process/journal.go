@@ -131,7 +131,7 @@ func (r *record) startsAt() time.Time {
 	switch {
 	case r.Next == nil:
 		return r.RetryAt
-	case r.Replacing && r.RetryAt.Before(r.NextRetryAt):
+	case r.Replacing && r.NextFailures >= patientTries && r.RetryAt.Before(r.NextRetryAt):
 		return r.RetryAt
 	default:
 		return r.NextRetryAt

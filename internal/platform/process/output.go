@@ -15,7 +15,7 @@ const exitLines = 4096
 
 // How often output files are looked at: often while they grow, so that they stay near their limit, and seldom when nothing happens.
 const (
-	outputSoonest = 20 * time.Millisecond
+	outputSoonest = 10 * time.Millisecond
 	// outputSoon is when a file is looked at after the first write to it.
 	outputSoon   = 50 * time.Millisecond
 	outputLatest = 2 * time.Second

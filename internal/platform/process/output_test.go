@@ -192,8 +192,8 @@ func TestAGibibyteOfOutputBlocksNobodyAndStaysWithinItsCap(t *testing.T) {
 	h.in("other", platform.StateStopped)
 	until(t, "the file is cut", func() bool { return sizeOf(stdout) <= h.options.limit() })
 	t.Logf("at most %d MiB on disk", most>>20)
-	if most > 256<<20 {
-		t.Errorf("there were %d MiB on disk at once", most>>20)
+	if most >= 1<<29 {
+		t.Errorf("there were %d MiB on disk at once: it was not cut while it was written", most>>20)
 	}
 	if kept := sizeOf(stdout + ".1"); kept > h.options.limit() {
 		t.Errorf("%d bytes are kept of what was cut off", kept)

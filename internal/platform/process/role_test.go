@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
+
 	"github.com/draas-io/draas/internal/platform"
 )
 
@@ -59,6 +61,7 @@ func (s *script) play() error {
 	d, err := Open(ctx, Options{
 		StateDir: s.Host.StateDir, Executable: s.Host.Executable, PluginsDir: s.Host.PluginsDir, Ports: s.Host.Ports, UIDs: s.Host.UIDs,
 		CgroupParent: s.Host.CgroupParent, Hooks: s.hooks(),
+		Log: funcr.New(func(_, text string) { fmt.Fprintln(os.Stderr, "agent:", text) }, funcr.Options{}),
 	})
 	if err != nil {
 		return err

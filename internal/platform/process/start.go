@@ -13,6 +13,8 @@ import (
 const (
 	// unwritableMost is the longest pause while nothing can be written: what is written by then shall be tried soon.
 	unwritableMost = 5 * time.Second
+	// patientTries is how often such inputs are tried in a row before what ran runs again: most faults pass.
+	patientTries = 3
 	// fallbackPause is when inputs are tried again that passed every check and could not be started all the same: what ran before must be stopped
 	// for each try.
 	fallbackPause = time.Minute
@@ -33,6 +35,9 @@ func (u *unit) start(now time.Time) (time.Duration, bool) {
 	}
 	u.failed(now, u.rec.due(), err)
 	if u.rec.Replacing && !u.rec.RetryAt.After(now) {
+		if checked && u.rec.NextFailures < patientTries {
+			return max(u.rec.NextRetryAt.Sub(now), 0), true
+		}
 		u.fallBack(now, checked, err)
 	}
 	if u.p != nil {

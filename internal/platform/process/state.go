@@ -73,13 +73,14 @@ func writeAt(file *os.File, text string) error {
 }
 
 // checkVersion refuses a state directory whose form is not ours: what is in it cannot be understood.
-func (l layout) checkVersion(w writer) error {
+func (l layout) checkVersion() error {
 	text, err := os.ReadFile(l.version())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read the version of the state directory: %w", err)
 	}
 	if len(text) == 0 { // new, or made by an earlier release while the machine lost power
-		err := w.write(PointJournal, l.version(), []byte(stateFormat+"\n"), 0o600)
+		// Whole or not at all, and no effect on an instance.
+		err := writer{}.write(PointJournal, l.version(), []byte(stateFormat+"\n"), 0o600)
 		if err == nil {
 			err = syncDir(l.root)
 		}

@@ -64,6 +64,9 @@ func (t *tended) run() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stopping, t.ended = false, make(chan struct{})
+	if found, err := os.Stat(t.log); err == nil {
+		t.since = found.Size()
+	}
 	if err := t.spawn(); err != nil {
 		return err
 	}
@@ -187,7 +190,12 @@ func (t *tended) passed() (hits map[string]int, unnamed []string) {
 
 // until asks again and again until there is no error any more.
 func until(ctx context.Context, what string, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	return within(ctx, patience, what, f)
+}
+
+// within is until with a patience of its own.
+func within(ctx context.Context, limit time.Duration, what string, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ticker := time.NewTicker(polling)
 	defer ticker.Stop()

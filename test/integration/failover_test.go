@@ -96,7 +96,8 @@ func (c controllers) strike(ctx context.Context, crash failpoint.Crash) error {
 		}
 	}
 	began := time.Now()
-	err := until(ctx, "die "+crash.String(), func() error {
+	// It may be one that comes only when the whole batch runs.
+	err := within(ctx, stormPatience, "die "+crash.String(), func() error {
 		if deaths() == before {
 			return errors.New("no controller has died")
 		}

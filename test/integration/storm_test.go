@@ -25,8 +25,10 @@ import (
 const (
 	// stormSteady are instances that nobody touches, stormBusy such that are changed all the time.
 	stormSteady, stormBusy = 5, 8
-	// stormLull is the longest time between two kills.
+	// stormLull is the longest time between two kills, at least; it is longer where an agent takes its time to start.
 	stormLull = 1500 * time.Millisecond
+	// stormPatience is how long something may take while agents die all the time: some live for less than a start takes.
+	stormPatience = 5 * time.Minute
 )
 
 // setting reads a number from the environment.
@@ -55,8 +57,11 @@ var _ = Describe("A storm", Serial, Label("storm"), func() {
 		}
 		h.stop()
 		agent := &tended{part: h.part}
+		begun := time.Now()
 		Expect(agent.run()).To(Succeed())
 		DeferCleanup(func() { Expect(agent.halt()).To(Succeed()) })
+		Eventually(agent.working).Should(BeTrue(), agent.tail)
+		longest := max(stormLull, 3*time.Since(begun))
 
 		busy := make([]*stormy, stormBusy)
 		over := make(chan struct{})
@@ -78,7 +83,7 @@ var _ = Describe("A storm", Serial, Label("storm"), func() {
 				// However slow the machine is, something must get done between the kills.
 				Eventually(agent.working).Should(BeTrue(), agent.tail)
 			}
-			<-time.After(lull(random))
+			<-time.After(lull(random, longest))
 			agent.murder()
 		}
 		close(over)
@@ -113,9 +118,9 @@ var _ = Describe("A storm", Serial, Label("storm"), func() {
 })
 
 // lull is the time until the next kill: often short, so that agents die while they start, seldom long, so that they get something done.
-func lull(random *rand.Rand) time.Duration {
+func lull(random *rand.Rand, longest time.Duration) time.Duration {
 	part := random.Float64()
-	return time.Duration(part * part * float64(stormLull))
+	return time.Duration(part * part * float64(longest))
 }
 
 // emptied deletes everything on the host and looks for what is left.
@@ -210,7 +215,7 @@ func (s *stormy) running(ctx context.Context) error {
 }
 
 func (s *stormy) settled(ctx context.Context, reason string) error {
-	err := until(ctx, s.did[len(s.did)-1], func() error {
+	err := within(ctx, stormPatience, s.did[len(s.did)-1], func() error {
 		latest := &v1alpha1.DrasiInstance{}
 		if err := world.client.Get(ctx, client.ObjectKeyFromObject(s.instance), latest); err != nil {
 			return err
@@ -295,7 +300,7 @@ func (s *stormy) hurry(ctx context.Context) error {
 	if err := s.patch(ctx, func(o *v1alpha1.DrasiInstance) { o.Spec.State = v1alpha1.StateRunning }); err != nil {
 		return err
 	}
-	if err := until(ctx, "hurry", func() error {
+	if err := within(ctx, stormPatience, "hurry", func() error {
 		latest := &v1alpha1.DrasiInstance{}
 		if err := world.client.Get(ctx, client.ObjectKeyFromObject(s.instance), latest); err != nil {
 			return err
@@ -322,7 +327,7 @@ func (s *stormy) remove(ctx context.Context) error {
 	if err := world.client.Delete(ctx, s.instance); err != nil {
 		return err
 	}
-	err := until(ctx, "delete", func() error {
+	err := within(ctx, stormPatience, "delete", func() error {
 		err := world.client.Get(ctx, client.ObjectKeyFromObject(s.instance), &v1alpha1.DrasiInstance{})
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -157,12 +158,16 @@ func (w *world) startHost(ctx context.Context) (*host, error) {
 	if err := h.start(); err != nil {
 		return nil, err
 	}
-	return h, until(ctx, "host "+name+" to be ready", func() (bool, error) {
+	err = until(ctx, "host "+name+" to be ready", func() (bool, error) {
 		object := &v1alpha1.DrasiHost{}
 		err := w.client.Get(ctx, client.ObjectKey{Name: name}, object)
 		ready := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady)
 		return err == nil && ready != nil && ready.Status == metav1.ConditionTrue, errors.Join(h.process.Exited(), client.IgnoreNotFound(err))
 	})
+	if err != nil {
+		return nil, errors.Join(err, h.stop())
+	}
+	return h, nil
 }
 
 // end deletes the host's instances, waits until they are gone, and ends the agent.
@@ -176,9 +181,33 @@ func (h *host) end(ctx context.Context) error {
 	if h.process == nil {
 		errs = append(errs, h.start())
 	}
-	errs = append(errs, h.world.deleteAll(ctx), h.stop())
+	deleted := h.world.deleteAll(ctx)
+	errs = append(errs, deleted, h.stop())
+	if deleted != nil {
+		errs = append(errs, killBelow(h.instances()))
+	}
 	object := &v1alpha1.DrasiHost{ObjectMeta: metav1.ObjectMeta{Name: h.name}}
 	errs = append(errs, client.IgnoreNotFound(h.world.client.Delete(ctx, object)))
+	return errors.Join(errs...)
+}
+
+// killBelow kills the servers whose configuration is below a directory: what no agent could be told to stop must not outlive the harness.
+func killBelow(dir string) error {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return fmt.Errorf("look for servers that are left: %w", err)
+	}
+	var errs []error
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		// A process that has ended meanwhile has no arguments.
+		if args, _, err := commandOf(pid); err == nil && strings.HasPrefix(valueOf(args, "--config"), dir+"/") {
+			errs = append(errs, syscall.Kill(pid, syscall.SIGKILL))
+		}
+	}
 	return errors.Join(errs...)
 }
 

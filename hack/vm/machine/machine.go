@@ -153,7 +153,7 @@ func (m *Machine) Run(ctx context.Context, script string, out io.Writer) (int, e
 // Reboot restarts the guest and waits until it takes commands again.
 func (m *Machine) Reboot(ctx context.Context) error {
 	// The shell that would tell the exit code is stopped by what it runs: no answer may come before the next start.
-	if err := m.send("systemctl --no-block reboot; exec sleep infinity"); err != nil {
+	if err := m.send("systemctl start --no-block --job-mode=replace-irreversibly reboot.target; exec sleep infinity"); err != nil {
 		return err
 	}
 	for {

@@ -31,7 +31,7 @@ func (w *world) instance(ctx context.Context) (*unstructured.Unstructured, error
 	return w.objects.Resource(resource("drasiinstances")).Namespace(defaultNamespace).Get(ctx, instanceName, metav1.GetOptions{})
 }
 
-// limited gives the sample limits, to see that they are kept.
+// limit gives the sample limits, to see that they are kept.
 func (w *world) limit(ctx context.Context) error {
 	return w.administrator(ctx, fmt.Sprintf(`kubectl patch drasiinstance %s --type merge -p '{"spec":{"resources":{"limits":{"memory":"256Mi","cpu":"500m"}}}}'`, instanceName))
 }
@@ -50,13 +50,19 @@ func ready(object *unstructured.Unstructured) (bool, string) {
 	return false, "it has no condition Ready yet"
 }
 
-// pid is the server's in the status, 0 where none runs.
-func pid(instance *unstructured.Unstructured) int64 {
-	n, _, err := unstructured.NestedInt64(instance.Object, "status", "runtime", "process", "pid")
-	if err != nil {
-		return 0
-	}
-	return n
+// run is one run of the instance's server.
+type run struct {
+	pid     int64
+	started string
+}
+
+// runOf is the run in the status, the zero value where none is.
+func runOf(instance *unstructured.Unstructured) run {
+	var r run
+	// A field that is not there, or not what it should be, is no run.
+	r.pid, _, _ = unstructured.NestedInt64(instance.Object, "status", "runtime", "process", "pid")
+	r.started, _, _ = unstructured.NestedString(instance.Object, "status", "startedAt")
+	return r
 }
 
 // until asks until the answer is good.
@@ -95,8 +101,8 @@ func (w *world) untilHostReady(ctx context.Context) error {
 	})
 }
 
-// untilInstanceReady waits for a server that is not the given one.
-func (w *world) untilInstanceReady(ctx context.Context, other int64) (*unstructured.Unstructured, error) {
+// untilInstanceReady waits for a run that is not the given one.
+func (w *world) untilInstanceReady(ctx context.Context, other run) (*unstructured.Unstructured, error) {
 	var object *unstructured.Unstructured
 	err := until(ctx, "DrasiInstance "+instanceName+" becomes Ready", func(ctx context.Context) (bool, string, error) {
 		var err error
@@ -105,7 +111,8 @@ func (w *world) untilInstanceReady(ctx context.Context, other int64) (*unstructu
 		}
 		done, news := ready(object)
 		observed, _, err := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
-		return done && observed == object.GetGeneration() && pid(object) != 0 && pid(object) != other, news, err
+		now := runOf(object)
+		return done && observed == object.GetGeneration() && now.pid != 0 && now != other, news, err
 	})
 	return object, err
 }

@@ -19,22 +19,22 @@ func (t *trial) instanceRuns(ctx context.Context) error {
 	if err := t.limit(ctx); err != nil {
 		return err
 	}
-	object, err := t.untilInstanceReady(ctx, 0)
+	object, err := t.untilInstanceReady(ctx, run{})
 	if err != nil {
 		return err
 	}
-	t.server = pid(object)
+	t.server = runOf(object)
 	return t.settle(ctx)
 }
 
 // settle waits until the server that runs is the one with the limits: applying and limiting are two changes.
 func (t *trial) settle(ctx context.Context) error {
 	return until(ctx, "the server has its limits", func(ctx context.Context) (bool, string, error) {
-		object, err := t.untilInstanceReady(ctx, 0)
+		object, err := t.untilInstanceReady(ctx, run{})
 		if err != nil {
 			return false, "", err
 		}
-		t.server = pid(object)
+		t.server = runOf(object)
 		limit, err := t.memoryLimit(ctx)
 		return limit == wantedMemory, "memory.max is " + limit, err
 	})
@@ -53,7 +53,7 @@ func (t *trial) memoryLimit(ctx context.Context) (string, error) {
 
 // inGroup is a script that runs in the directory of the server's cgroup.
 func (t *trial) inGroup(script string) string {
-	return fmt.Sprintf("cd /sys/fs/cgroup$(sed -n s/^0:://p /proc/%d/cgroup)\n%s", t.server, script)
+	return fmt.Sprintf("cd /sys/fs/cgroup$(sed -n s/^0:://p /proc/%d/cgroup)\n%s", t.server.pid, script)
 }
 
 // confined looks at the server from the machine's side.
@@ -64,7 +64,7 @@ sed -n 's/^0:://p' /proc/%[1]d/cgroup
 sed -n 's/^\(NoNewPrivs\|CapEff\|CapBnd\|Uid\):\s*//p' /proc/%[1]d/status
 readlink /proc/%[1]d/ns/mnt
 readlink /proc/1/ns/mnt
-`, t.server)+t.inGroup("cat memory.max cpu.max pids.max"))
+`, t.server.pid)+t.inGroup("cat memory.max cpu.max pids.max"))
 	if err != nil {
 		return err
 	}
@@ -158,9 +158,9 @@ func (t *trial) agentServes(ctx context.Context, old int) error {
 
 // serverLives looks that the server's process is there, and is the one that has its cgroup.
 func (t *trial) serverLives(ctx context.Context) error {
-	_, err := t.inside(ctx, fmt.Sprintf("kill -0 %d\n", t.server)+t.inGroup(fmt.Sprintf("grep -qx %d cgroup.procs", t.server)))
+	_, err := t.inside(ctx, fmt.Sprintf("kill -0 %d\n", t.server.pid)+t.inGroup(fmt.Sprintf("grep -qx %d cgroup.procs", t.server.pid)))
 	if err != nil {
-		return fmt.Errorf("the server with PID %d is gone: %w", t.server, err)
+		return fmt.Errorf("the server with PID %d is gone: %w", t.server.pid, err)
 	}
 	return nil
 }
@@ -186,21 +186,36 @@ func (t *trial) command(script string) func(context.Context) error {
 
 // reload has systemd write all its cgroups anew: by itself, and since another service of the same slice comes and goes with limits.
 func (t *trial) reload(ctx context.Context) error {
-	if _, err := t.inside(ctx, "systemctl daemon-reload\nsystemctl daemon-reexec\nsystemd-run --wait -q -p MemoryMax=64M -p CPUQuota=50% -p TasksMax=10 true\nsystemctl daemon-reload"); err != nil {
+	const other = `
+printf '[Service]\nType=oneshot\nExecStart=true\nMemoryMax=64M\nCPUQuota=50%\nTasksMax=10\n' >/run/systemd/system/other.service
+systemctl daemon-reload
+systemctl start other
+systemctl daemon-reexec
+rm /run/systemd/system/other.service
+systemctl daemon-reload
+`
+	if _, err := t.inside(ctx, other); err != nil {
 		return err
 	}
 	return errors.Join(t.serverLives(ctx), t.confined(ctx))
 }
 
-// outOfMemory puts a process that takes more than there is beside the server.
+// outOfMemory has a process in the server's cgroup take more memory than there is for both.
 func (t *trial) outOfMemory(ctx context.Context) error {
-	eat := "before=$(sed -n 's/^oom_kill //p' memory.events)\nsh -c 'echo 1000 >/proc/$$/oom_score_adj; echo $$ >cgroup.procs; exec tail /dev/zero' || true\n" +
-		"test $(sed -n 's/^oom_kill //p' memory.events) -gt $before"
-	if _, err := t.inside(ctx, t.inGroup(eat)); err != nil {
-		return fmt.Errorf("no process was killed for memory: %w", err)
+	if _, err := t.inside(ctx, t.inGroup("sh -c 'echo $$ >cgroup.procs; exec tail /dev/zero' || true")); err != nil {
+		return err
+	}
+	object, err := t.untilInstanceReady(ctx, t.server)
+	if err != nil {
+		return err
+	}
+	t.server = runOf(object)
+	reason, _, err := unstructured.NestedString(object.Object, "status", "lastTermination", "reason")
+	if err != nil {
+		return fmt.Errorf("read how the server ended: %w", err)
 	}
 	state, err := t.inside(ctx, "systemctl is-active draas-servers draas-agent || true")
-	return errors.Join(err, equal("the units' state", state, "active\nactive"), t.serverLives(ctx))
+	return errors.Join(err, equal("how the server ended", reason, "OOMKilled"), equal("the units' state", state, "active\nactive"), t.serverLives(ctx), t.confined(ctx))
 }
 
 func (t *trial) stopped(ctx context.Context) error {
@@ -225,9 +240,9 @@ func (t *trial) reboot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.server = pid(object)
+	t.server = runOf(object)
 	ended, _, err := unstructured.NestedMap(object.Object, "status", "lastTermination")
-	t.say("the server was PID %d and is PID %d; how the last one ended: %v", old, t.server, ended)
+	t.say("the server was PID %d and is PID %d; how the last one ended: %v", old.pid, t.server.pid, ended)
 	return errors.Join(err, t.serverLives(ctx), t.confined(ctx))
 }
 

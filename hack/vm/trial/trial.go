@@ -21,8 +21,8 @@ type trial struct {
 	m      *machine.Machine
 	begun  time.Time
 
-	// server is the PID of the instance's server, as last agreed upon.
-	server int64
+	// server is the run of the instance's server that is expected.
+	server run
 }
 
 // Run tries everything on a machine with the given options. What is seen goes to log.
@@ -74,7 +74,7 @@ func (t *trial) steps() []step {
 		{"an upgrade does so too", t.upgrade},
 		{"a SIGKILL of the agent does so too, and systemd starts the agent again", t.kill},
 		{"daemon-reload and limits of other units leave the server's limits in force", t.reload},
-		{"a process killed for memory in one instance stops neither unit", t.outOfMemory},
+		{"a server that is out of memory is killed, told of and started again, and both units go on", t.outOfMemory},
 		{"while the agent is stopped the server runs on", t.stopped},
 		{"after a reboot the instance comes back by itself", t.reboot},
 		{"the host is uninstalled, and nothing runs", t.uninstall},

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures the product and prints what it found: `make bench`, or `go run ./test/bench -h`.
 //
 // It starts a real etcd and kube-apiserver, the real controller and agents as processes of their own with the rights of their ServiceAccounts, and

@@ -26,6 +26,7 @@ var enums = []struct {
 	{instanceStatus, "status.components[0].type", []string{"Source", "Query", "Reaction"}},
 	{hostStatus, "status.platforms[0].type", []string{"Process", "Docker", "AKS"}},
 	{hostStatus, "status.platforms[0].health", []string{"Undetected", "Unhealthy", "Healthy"}},
+	{hostStatus, "status.platforms[0].limits", []string{"Enforced", "Unenforced", "Refused"}},
 }
 
 func TestWordsOfClosedListsAreChecked(t *testing.T) {

@@ -129,7 +129,8 @@ func (r *crashRun) kill(ctx context.Context, v *victim) error {
 	}
 	effects := r.effects.take()
 	began := startOf(starts, pidOf(again.object))
-	buried := effects.next(uid + "/journal.json")
+	// A driver may write the end down with the next start.
+	buried := effects.nextBefore(uid+"/journal.json", uid+"/launch.json")
 	spec := effects.next(uid + "/launch.json")
 	cloned := effects.next(r.world.manager)
 	recorded := effects.next(uid + "/journal.json")
@@ -143,8 +144,8 @@ func (r *crashRun) kill(ctx context.Context, v *victim) error {
 	if execed > 0 {
 		r.execed.add(execed.since(killed))
 	}
-	r.steps.add("kill → end in the journal (burial, fsync)", killed, buried)
-	r.steps.add("→ configuration and launch specification written", buried, spec)
+	r.steps.add("kill → end in the journal, where it is written by itself (burial, fsync)", killed, buried)
+	r.steps.add("→ configuration and launch specification written", max(killed, buried), spec)
 	r.steps.add("→ launcher executed (clone)", spec, cloned)
 	r.steps.add("→ process recorded in the journal (fsync)", cloned, recorded)
 	r.steps.add("→ server executed", recorded, execed)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -132,4 +133,18 @@ func (t *trail) next(suffix string) instant {
 		}
 	}
 	return 0
+}
+
+// nextBefore is next for what may not be there: it looks no further than the next effect on another path.
+func (t *trail) nextBefore(suffix, other string) instant {
+	end := slices.IndexFunc(*t, func(e effect) bool { return strings.HasSuffix(e.path, other) })
+	if end < 0 {
+		return t.next(suffix)
+	}
+	before := (*t)[:end]
+	at := before.next(suffix)
+	if at > 0 {
+		*t = (*t)[end-len(before):]
+	}
+	return at
 }

@@ -126,6 +126,22 @@ func TestEffectsAreFoundInTheirOrder(t *testing.T) {
 	}
 }
 
+func TestAnEffectThatMayBeAbsentIsNotTakenFromLater(t *testing.T) {
+	with := trail{{at: 1, path: "journal", mask: unix.IN_MOVED_TO}, {at: 2, path: "spec", mask: unix.IN_CLOSE_WRITE}, {at: 3, path: "journal", mask: unix.IN_MOVED_TO}}
+	without := with[1:]
+	for _, c := range []struct {
+		name  string
+		trail trail
+		want  []instant
+	}{{"there", with, []instant{1, 2, 3}}, {"absent", without, []instant{0, 2, 3}}, {"nothing", nil, []instant{0, 0, 0}}} {
+		left := c.trail
+		got := []instant{left.nextBefore("journal", "spec"), left.next("spec"), left.next("journal")}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestStepsWithoutBothEndsAreLeftOut(t *testing.T) {
 	var s steps
 	s.add("first", 1, 1_000_001)

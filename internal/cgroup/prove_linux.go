@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -35,8 +36,9 @@ func (h *hierarchy) reachable() bool {
 // told of; with none left there is an error.
 func (t *Tree) prove(ctx context.Context) (lost []string, err error) {
 	tried := slices.Clone(t.all)
-	probe := &Group{tree: t, name: probePrefix + strconv.Itoa(os.Getpid())}
-	defer func() { err = errors.Join(err, sweep(ctx, tried)) }()
+	// Beside the number, by which leftovers are told: two may be tried at a time, or in two process namespaces.
+	probe := &Group{tree: t, name: fmt.Sprintf("%s%d-%s", probePrefix, os.Getpid(), rand.Text())}
+	defer func() { err = errors.Join(err, sweep(ctx, tried, probe.name)) }()
 	var failures []error
 	drop := func(h *hierarchy, err error) {
 		failures = append(failures, fmt.Errorf("hierarchy %s: %w", h, err))
@@ -105,14 +107,14 @@ func (g *Group) lists(pid int, in []*hierarchy) (bool, error) {
 	return true, nil
 }
 
-// sweep removes the groups that were made to see what is possible, also those of an agent that died meanwhile.
-func sweep(ctx context.Context, all []*hierarchy) error {
+// sweep removes the group that was made to see what is possible, and those of agents that died meanwhile.
+func sweep(ctx context.Context, all []*hierarchy, own string) error {
 	var failed error
 	for _, h := range all {
 		entries, err := os.ReadDir(h.parent)
 		failed = errors.Join(failed, ignoreGone(err))
 		for _, entry := range entries {
-			if entry.IsDir() && strings.HasPrefix(entry.Name(), probePrefix) && over(entry.Name()) {
+			if name := entry.Name(); entry.IsDir() && (name == own || abandoned(name)) {
 				failed = errors.Join(failed, remove(ctx, filepath.Join(h.parent, entry.Name())))
 			}
 		}
@@ -120,8 +122,10 @@ func sweep(ctx context.Context, all []*hierarchy) error {
 	return failed
 }
 
-// over tells whether a probing group is this process's, or of one that has ended.
-func over(name string) bool {
-	pid, err := strconv.Atoi(strings.TrimPrefix(name, probePrefix))
-	return err == nil && (pid == os.Getpid() || errors.Is(unix.Kill(pid, 0), unix.ESRCH))
+// abandoned tells whether a group was made to see what is possible, by a process that has ended.
+func abandoned(name string) bool {
+	made, isProbe := strings.CutPrefix(name, probePrefix)
+	number, _, _ := strings.Cut(made, "-")
+	pid, err := strconv.Atoi(number)
+	return isProbe && err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }

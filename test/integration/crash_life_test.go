@@ -28,7 +28,8 @@ type life struct {
 	seen     []string
 }
 
-// newLife prepares an instance that passes every effect: its server has a child that ignores signals, and its data are retained.
+// newLife prepares an instance that passes every effect: its server has a child that ignores signals, in the end ignores them itself, and its data
+// are retained.
 func newLife(name string, h *host) *life {
 	instance := newInstance(name, h, "stateStore: {kind: redb, path: store/state.redb}\n"+simple)
 	instance.Spec.Env = append(instance.Spec.Env, v1alpha1.EnvVar{Name: "DRASISIM_CHILDREN", Value: ptr.To("1")})
@@ -47,7 +48,10 @@ func (l *life) whole(ctx context.Context) error {
 		l.settled("crashed", metav1.ConditionTrue, v1alpha1.ReasonRunning, 1),
 		l.change(func(i *v1alpha1.DrasiInstance) { i.Spec.State = v1alpha1.StateStopped }),
 		l.settled("stopped", metav1.ConditionTrue, v1alpha1.ReasonStopped, 1),
-		l.change(func(i *v1alpha1.DrasiInstance) { i.Spec.State = v1alpha1.StateRunning }),
+		l.change(func(i *v1alpha1.DrasiInstance) {
+			i.Spec.State, i.Spec.TerminationGracePeriodSeconds = v1alpha1.StateRunning, 1
+			i.Spec.Env = append(i.Spec.Env, v1alpha1.EnvVar{Name: "DRASISIM_IGNORE_SIGINT", Value: ptr.To("1")})
+		}),
 		l.settled("started", metav1.ConditionTrue, v1alpha1.ReasonRunning, 1),
 		l.remove,
 	}

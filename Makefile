@@ -10,6 +10,16 @@ PKG ?= ./...
 TESTARGS ?=
 # How long each fuzz target runs: make fuzz FUZZTIME=1m
 FUZZTIME ?= 10s
+# What `make bench` measures, and where its figures go: make bench CASES=ready,crash N=100 OUT=docs/performance.md BENCHARGS='-etcd volatile'
+CASES ?= all
+N ?= 500
+OUT ?=
+BENCHARGS ?=
+# How long `make soak` goes on: kills of the agent, starts with fail-overs, the API server's outage, and the time for which nothing happens.
+KILLS ?= 500
+STARTS ?= 1000
+OUTAGE ?= 10m
+IDLE ?= 10m
 # The real server, instead of the simulated one: make run DRASI_SERVER=/path PLUGINS_DIR=/path
 DRASI_SERVER ?=
 PLUGINS_DIR ?=
@@ -97,6 +107,20 @@ test: ## Run all tests on a real etcd and kube-apiserver, with the race detector
 .PHONY: contract
 contract: ## Run the contract suite against the simulated server, or a real one. (DRASI_SERVER=, PLUGINS_DIR=, TESTARGS=)
 	DRASI_SERVER='$(DRASI_SERVER)' PLUGINS_DIR='$(PLUGINS_DIR)' go test -count=1 -timeout 30m ./test/contract/... $(TESTARGS)
+
+.PHONY: test-vm
+test-vm: ## Run the cgroup and process tests, and the systemd unit, in a Debian machine under qemu with cgroup v2 alone.
+	go run ./hack/vm test ./internal/cgroup ./internal/platform/process
+	go run ./hack/vm systemd
+
+.PHONY: bench
+bench: ## Measure apply to Ready, crashes, adoption, memory and idle cost. (CASES=, N=, OUT=, BENCHARGS=)
+	go run ./test/bench -cases '$(CASES)' -n $(N) $(if $(OUT),-out '$(OUT)') $(BENCHARGS)
+
+.PHONY: soak
+soak: ## Run the long forms of the fault tests, about an hour. (KILLS=, STARTS=, OUTAGE=, IDLE=)
+	DRAAS_STORM_KILLS=$(KILLS) DRAAS_STARTS=$(STARTS) DRAAS_OUTAGE=$(OUTAGE) sh hack/test.sh ./test/integration -timeout 3h -ginkgo.label-filter=soak -ginkgo.v
+	go run ./test/bench -cases idle -idle $(IDLE)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for a short while. (FUZZTIME=10s, PKG=)

@@ -74,7 +74,9 @@ func (c *common) logger() (logr.Logger, error) {
 	if !known {
 		return logr.Logger{}, fmt.Errorf("--log-level: %q is not one of error, info, debug", c.logLevel)
 	}
-	log := zap.New(zap.Level(level))
+	// Much happens within one second.
+	precise := func(o *zap.Options) { o.TimeEncoder = zapcore.RFC3339NanoTimeEncoder }
+	log := zap.New(zap.Level(level), precise)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	return log, nil

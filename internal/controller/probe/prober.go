@@ -104,7 +104,12 @@ func (w *worker) run(ctx context.Context) {
 		if answer != nil {
 			w.publish(answer)
 		}
-		timer := w.prober.clock.NewTimer(w.interval(answer))
+		pause := w.interval(answer)
+		if pause >= settled {
+			// A connection costs more memory to keep than time to make.
+			w.client.Close()
+		}
+		timer := w.prober.clock.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -114,12 +119,15 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
+// settled is the shortest pause between two questions once nobody waits for the answer.
+const settled = 2 * time.Second
+
 // interval is the pause before the next question: short while a start is fresh, since that pause is what an apply waits for, long once all is well.
 func (w *worker) interval(answer *status.Probe) time.Duration {
 	age := w.prober.clock.Since(w.started)
 	switch {
 	case w.failures > 0 && !w.bound.IsZero():
-		return 2 * time.Second
+		return settled
 	case answer != nil && answer.APIBound && answer.Assessment.Problem == drasi.ProblemNone:
 		return 10 * time.Second
 	case age < 200*time.Millisecond:
@@ -129,7 +137,7 @@ func (w *worker) interval(answer *status.Probe) time.Duration {
 	case age < 30*time.Second:
 		return 250 * time.Millisecond
 	}
-	return 2 * time.Second
+	return settled
 }
 
 // publish keeps the answer, and wakes the loop if it differs from the last one.

@@ -158,8 +158,11 @@ func (r *record) wait(now time.Time) time.Duration {
 	return due.Sub(now)
 }
 
-// inProgress says whether a status only tells that something is on its way.
+// inProgress says whether a status only tells that something is on its way. That nothing is left is an end, for which somebody waits.
 func inProgress(s *v1alpha1.DrasiInstanceStatus) bool {
+	if meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReleased) {
+		return false
+	}
 	ready := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady)
 	switch ready.Reason {
 	case v1alpha1.ReasonStarting, v1alpha1.ReasonStopping, v1alpha1.ReasonPending:

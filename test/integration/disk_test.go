@@ -149,22 +149,28 @@ var _ = Describe("Faults of a host", func() {
 		// A file system with open files cannot be made read-only; a view of it above it can.
 		Expect(syscall.Mount(h.stateDir, h.stateDir, "", syscall.MS_BIND, "")).To(Succeed())
 		Expect(syscall.Mount("", h.stateDir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, "")).To(Succeed())
-		writable := func() { Expect(syscall.Unmount(h.stateDir, syscall.MNT_DETACH)).To(Succeed()) }
+		sealed := true
+		writable := func() {
+			if sealed {
+				Expect(syscall.Unmount(h.stateDir, syscall.MNT_DETACH)).To(Succeed())
+			}
+			sealed = false
+		}
+		DeferCleanup(writable)
 		crash(all[0])
 		reported(ctx, all[0], "read-only file system")
 		h.hostReady(ctx, metav1.ConditionFalse, "cannot be written to")
 
-		By("an agent that finds it so ends and says why")
+		By("adopting what runs there")
 		h.kill()
-		Expect(h.spawn()).To(Succeed())
-		code, err := ended(ctx, h.part)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(code).To(Equal(1))
-		Expect(h.output()).To(ContainSubstring("lock the state directory: open " + filepath.Join(h.stateDir, "lock") + ": read-only file system"))
+		beat := lease(ctx, h)
+		h.start()
+		Eventually(func() string { return lease(ctx, h) }).ShouldNot(Equal(beat), "the agent is back")
+		h.hostReady(ctx, metav1.ConditionFalse, "cannot be written to")
+		watch.check()
 
 		By("making it writable")
 		writable()
-		h.start()
 		h.hostReady(ctx, metav1.ConditionTrue, "")
 		restarted(ctx, all[0], 1)
 		Expect(pid(awaitRunning(ctx, all[1]))).To(Equal(pid(all[1])))

@@ -211,7 +211,7 @@ func (l *life) nothingLeft() error {
 func cgroups(uid string) (found []string) {
 	// A hierarchy may be mounted at the root or one below, and the agent's parent is there or below a delegated one.
 	for _, pattern := range []string{"*", "*/*", "*/*/*", "*/*/*/*", "*/*/*/*/*"} {
-		matches, err := filepath.Glob(filepath.Join("/sys/fs/cgroup", pattern+uid+"*"))
+		matches, err := filepath.Glob("/sys/fs/cgroup/" + pattern + uid + "*")
 		if err == nil {
 			found = append(found, matches...)
 		}

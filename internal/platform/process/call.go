@@ -110,7 +110,7 @@ func (d *Driver) forget(u *unit) {
 	}
 }
 
-// Sockets lists the addresses on which the server and its descendants listen.
+// Sockets lists the addresses on which the server and what belongs to it listen: what is in its cgroup, or without one its descendants.
 func (d *Driver) Sockets(ctx context.Context, ref platform.Ref) ([]netip.AddrPort, error) {
 	end, err := d.begin(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (d *Driver) Sockets(ctx context.Context, ref platform.Ref) ([]netip.AddrPor
 	if v.p == nil || v.p.dead() {
 		return nil, platform.ErrNotFound
 	}
-	found, err := listenersOf(v.p.PID)
+	found, err := listenersOf(v.p.PID, d.groupOf(v))
 	// Only if it lives still, what was read was its own.
 	if errors.Is(err, errGone) || v.p.dead() {
 		return nil, platform.ErrNotFound
@@ -137,6 +137,18 @@ func (d *Driver) Sockets(ctx context.Context, ref platform.Ref) ([]netip.AddrPor
 		return nil, fmt.Errorf("list the sockets of process %d: %w", v.p.PID, err)
 	}
 	return found, nil
+}
+
+// groupOf is the group of what runs; nil: it has none that can be looked at.
+func (d *Driver) groupOf(v *view) group {
+	if v.place == nil {
+		return nil
+	}
+	g, err := d.groups.at(v.place)
+	if err != nil {
+		return nil
+	}
+	return g
 }
 
 // Tail returns the last bytes that the present or last run printed on standard output.

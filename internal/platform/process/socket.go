@@ -3,14 +3,15 @@
 package process
 
 import (
-	"bufio"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // socket is a listening TCP socket.
@@ -19,99 +20,57 @@ type socket struct {
 	inode   uint64
 }
 
-// stateListen is a listening socket's state in /proc/net/tcp.
-const stateListen = "0A"
+// listeners returns the listening sockets of the network that the process lives in.
+func listeners(pid int) ([]socket, error) { return listenersBy(dump, pid) }
 
-// listeners reads the listening sockets of the network that the process lives in.
-func listeners(pid int) ([]socket, error) {
-	var all []socket
-	for _, table := range []string{"tcp", "tcp6"} {
-		found, err := readTable("/proc/" + strconv.Itoa(pid) + "/net/" + table)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
+// listenersBy takes them from the dump where that is of the process's network, and else from the process's tables.
+func listenersBy(dump func() ([]socket, error), pid int) ([]socket, error) {
+	shared, err := sharesNetwork(pid)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	if shared {
+		if all, err := dump(); !refused(err) {
+			return all, err
+		}
+	}
+	return tables(pid)
 }
 
-// readTable reads the listening sockets of a table. The kernel lists them before all others, which can be very many.
-func readTable(path string) ([]socket, error) {
-	file, err := os.Open(path)
-	if os.IsNotExist(err) && strings.HasSuffix(path, "6") {
-		return nil, nil
-	}
+// sharesNetwork tells whether the process lives in the network namespace that the agent does. False may also mean that this cannot be seen.
+func sharesNetwork(pid int) (bool, error) {
+	// A kernel without network namespaces has no such file for the agent either.
+	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
-		return nil, goneOr(err)
+		return false, nil
 	}
-	defer func() { _ = file.Close() }()
-	var found []socket
-	lines := bufio.NewScanner(file)
-	for first := true; lines.Scan(); first = false {
-		if first {
-			continue
-		}
-		fields := strings.Fields(lines.Text())
-		const local, state, inode = 1, 3, 9
-		if len(fields) <= inode {
-			return nil, fmt.Errorf("read %s: a line has too few fields", path)
-		}
-		if fields[state] != stateListen {
-			break
-		}
-		address, err := parseAddress(fields[local])
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-		number, err := strconv.ParseUint(fields[inode], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-		found = append(found, socket{address: address, inode: number})
+	other, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/net")
+	if errors.Is(goneOr(err), errGone) {
+		return false, errGone
 	}
-	if err := lines.Err(); err != nil {
-		return nil, goneOr(err)
-	}
-	return found, nil
+	return err == nil && other == own, nil
 }
 
-// parseAddress reads an address in the kernel's form: words of four bytes in the machine's order, which is little-endian here, and the port.
-func parseAddress(text string) (netip.AddrPort, error) {
-	words, port, ok := strings.Cut(text, ":")
-	raw, err := hex.DecodeString(words)
-	if !ok || err != nil || len(raw) != 4 && len(raw) != 16 {
-		return netip.AddrPort{}, fmt.Errorf("%q is no address", text)
-	}
-	number, err := strconv.ParseUint(port, 16, 16)
+// sockets adds the numbers of the sockets that a process has open.
+func sockets(pid int, found map[uint64]bool) error {
+	dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q is no address", text)
+		return goneOr(err)
 	}
-	for word := range slices.Chunk(raw, 4) {
-		slices.Reverse(word)
-	}
-	address, _ := netip.AddrFromSlice(raw)
-	return netip.AddrPortFrom(address.Unmap(), uint16(number)), nil
-}
-
-// sockets returns the numbers of the sockets that a process has open.
-func sockets(pid int) (map[uint64]bool, error) {
-	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
-	opened, err := os.Open(dir)
+	defer func() { _ = dir.Close() }()
+	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, goneOr(err)
+		return goneOr(err)
 	}
-	names, err := opened.Readdirnames(-1)
-	_ = opened.Close()
-	if err != nil {
-		return nil, goneOr(err)
-	}
-	found := map[uint64]bool{}
-	for _, name := range names {
-		target, err := os.Readlink(dir + "/" + name)
+	at := int(dir.Fd())
+	// The name of a socket is shorter; what is longer is cut, and none.
+	var name [64]byte
+	for _, descriptor := range names {
+		n, err := unix.Readlinkat(at, descriptor, name[:])
 		if err != nil {
 			continue
 		}
-		number, isSocket := strings.CutPrefix(target, "socket:[")
+		number, isSocket := strings.CutPrefix(string(name[:n]), "socket:[")
 		if !isSocket {
 			continue
 		}
@@ -119,7 +78,7 @@ func sockets(pid int) (map[uint64]bool, error) {
 			found[inode] = true
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // listensOn tells whether the process itself, no other one, listens on the port.
@@ -132,31 +91,26 @@ func listensOn(pid int, port uint16) (bool, error) {
 	if len(all) == 0 {
 		return false, nil
 	}
-	own, err := sockets(pid)
-	if err != nil {
+	own := map[uint64]bool{}
+	if err := sockets(pid, own); err != nil {
 		return false, err
 	}
 	return slices.ContainsFunc(all, func(s socket) bool { return own[s.inode] }), nil
 }
 
-// listenersOf returns the addresses on which the process and its descendants in its session listen.
-func listenersOf(pid int) ([]netip.AddrPort, error) {
+// listenersOf returns the addresses on which the process and what belongs to it listen; g is its group, nil: it has none.
+func listenersOf(pid int, g group) ([]netip.AddrPort, error) {
 	all, err := listeners(pid)
 	if err != nil {
 		return nil, err
 	}
-	own, err := sockets(pid)
-	if err != nil {
+	own := map[uint64]bool{}
+	if err := sockets(pid, own); err != nil {
 		return nil, err
 	}
-	for _, child := range descendants(pid, pid) {
-		more, err := sockets(child)
-		if err != nil {
-			continue
-		}
-		for inode := range more {
-			own[inode] = true
-		}
+	for _, other := range others(pid, g) {
+		// One that has ended meanwhile has no sockets.
+		_ = sockets(other, own)
 	}
 	var found []netip.AddrPort
 	for _, s := range all {
@@ -166,32 +120,6 @@ func listenersOf(pid int) ([]netip.AddrPort, error) {
 	}
 	slices.SortFunc(found, netip.AddrPort.Compare)
 	return slices.Compact(found), nil
-}
-
-// descendants returns the descendants of a process that are in the session, by the kernel's lists of children.
-func descendants(pid, session int) []int {
-	threads, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
-	if err != nil {
-		return nil
-	}
-	var found []int
-	for _, thread := range threads {
-		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + thread.Name() + "/children")
-		if err != nil {
-			continue
-		}
-		for _, field := range strings.Fields(string(text)) {
-			child, err := strconv.Atoi(field)
-			if err != nil {
-				continue
-			}
-			if now, err := readStat(child); err == nil && now.session == session && now.alive() {
-				found = append(found, child)
-				found = append(found, descendants(child, session)...)
-			}
-		}
-	}
-	return found
 }
 
 // handlesInterrupt tells whether the process has a handler for SIGINT (contract 1.6).

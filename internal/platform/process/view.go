@@ -17,6 +17,8 @@ type view struct {
 	exists bool
 	broken error
 	p      *proc
+	// place is where the cgroup of p is; nil: it has none.
+	place *place
 	// stdout is where in the output file the present or last run begins.
 	stdout start
 }
@@ -48,6 +50,7 @@ func (u *unit) publish() {
 	}
 	if u.p != nil {
 		o.Incarnation, o.PID, o.StartedAt = u.rec.Run.Incarnation, u.p.PID, u.rec.Run.StartedAt
+		v.place = u.rec.Run.Cgroup
 	}
 	if due := u.rec.due(); due != nil && u.shallRun() {
 		if due.Hash != o.Hash {

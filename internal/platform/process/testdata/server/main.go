@@ -154,6 +154,11 @@ func children() {
 
 func stubborn() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	if address := os.Getenv("TS_CHILD_LISTEN"); address != "" {
+		_, err := net.Listen("tcp4", address)
+		check(err)
+		fmt.Println("listening")
+	}
 	for {
 		time.Sleep(time.Hour)
 	}

@@ -15,11 +15,11 @@ CASES ?= all
 N ?= 500
 OUT ?=
 BENCHARGS ?=
-# How long `make soak` goes on: kills of the agent, starts with fail-overs, the API server's outage, and the time for which nothing happens.
+# How long `make soak` goes on: kills of the agent, starts with fail-overs, seconds of the API server's outage, and seconds for which nothing happens.
 KILLS ?= 500
 STARTS ?= 1000
-OUTAGE ?= 10m
-IDLE ?= 10m
+OUTAGE ?= 600
+IDLE ?= 600
 # The real server, instead of the simulated one: make run DRASI_SERVER=/path PLUGINS_DIR=/path
 DRASI_SERVER ?=
 PLUGINS_DIR ?=
@@ -118,9 +118,10 @@ bench: ## Measure apply to Ready, crashes, adoption, memory and idle cost. (CASE
 	go run ./test/bench -cases '$(CASES)' -n $(N) $(if $(OUT),-out '$(OUT)') $(BENCHARGS)
 
 .PHONY: soak
-soak: ## Run the long forms of the fault tests, about an hour. (KILLS=, STARTS=, OUTAGE=, IDLE=)
-	DRAAS_STORM_KILLS=$(KILLS) DRAAS_STARTS=$(STARTS) DRAAS_OUTAGE=$(OUTAGE) sh hack/test.sh ./test/integration -timeout 3h -ginkgo.label-filter=soak -ginkgo.v
-	go run ./test/bench -cases idle -idle $(IDLE)
+soak: ## Run the long forms of the fault tests, an hour or more. (KILLS=, STARTS=, OUTAGE=, IDLE=)
+	DRAAS_STORM_KILLS=$(KILLS) DRAAS_FAILOVER_STARTS=$(STARTS) DRAAS_OUTAGE=$(OUTAGE) DRAAS_CRASH_ALL=1 DRAAS_FLOOD_BYTES=1073741824 \
+		sh hack/test.sh ./test/integration -timeout 3h -ginkgo.timeout 3h -ginkgo.v -ginkgo.label-filter='storm || crash || failover || flood || outage'
+	go run ./test/bench -cases idle -idle $(IDLE)s
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for a short while. (FUZZTIME=10s, PKG=)

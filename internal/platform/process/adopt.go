@@ -114,6 +114,9 @@ func (u *unit) resume(read *record) error {
 	if latest := now.Add(max(backoff(read.NextFailures), fallbackPause)); read.NextRetryAt.After(latest) {
 		read.NextRetryAt = latest
 	}
+	if read.Stop != nil && read.Stop.Since.After(now) {
+		read.Stop = &stopping{Since: now, Grace: read.Stop.Grace}
+	}
 	if read.Run == nil {
 		read.Stop = nil
 		return nil

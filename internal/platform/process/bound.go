@@ -68,7 +68,7 @@ func (b *outputs) run() {
 		case watch := <-b.written:
 			if o := b.watches[watch]; o != nil {
 				delete(b.watches, watch)
-				o.armed, o.wait = false, outputSoon
+				o.stir(b.d.clock.Now())
 			}
 		}
 		cancel()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/draas-io/draas/internal/platform"
 	"github.com/draas-io/draas/internal/platform/fake"
 )
 
@@ -65,4 +66,24 @@ func TestAPauseThatTheClockJumpsOverEndsInOneRestart(t *testing.T) {
 	if got := h.lines("a", "starts"); len(got) != 2 {
 		t.Errorf("starts %v", got)
 	}
+}
+
+func TestTheClockPutBackDoesNotProlongAGrace(t *testing.T) {
+	const grace = 30 * time.Second
+	clock := newManual()
+	h := newHost(t, func(o *Options) { o.Clock = clock })
+	h.ensure(desired("a", "h", "TS_IGNORE_INT=1"))
+	h.running("a", "h")
+	if err := h.d.Stop(t.Context(), ref("a"), grace); err != nil {
+		t.Fatal(err)
+	}
+	clock = h.put(clock, -time.Hour)
+	var passed time.Duration
+	until(t, "the end", func() bool {
+		if passed < 10*time.Minute {
+			clock.Advance(time.Second)
+			passed += time.Second
+		}
+		return h.inspect("a").State == platform.StateStopped
+	})
 }

@@ -15,9 +15,9 @@ const exitLines = 4096
 
 // How often output files are looked at: often while they grow, so that they stay near their limit, and seldom when nothing happens.
 const (
-	outputSoonest = 10 * time.Millisecond
-	// outputSoon is when a file is looked at after the first write to it.
-	outputSoon   = 50 * time.Millisecond
+	outputSoonest = 2 * time.Millisecond
+	// outputSoon is when a file is looked at after the first write to it: a disk takes some 10 MiB in that time.
+	outputSoon   = 10 * time.Millisecond
 	outputLatest = 2 * time.Second
 )
 
@@ -36,6 +36,14 @@ type output struct {
 
 // previous is where the file's older part is kept.
 func (o *output) previous() string { return o.path + ".1" }
+
+// stir notes that a file is being written to again. Its speed counts from now on.
+func (o *output) stir(now time.Time) {
+	o.armed = false
+	if o.wait > outputSoon {
+		o.seen, o.wait = now, outputSoon
+	}
+}
 
 // look cuts the file if it has become too big, and decides when to look again.
 func (o *output) look(now time.Time) error {

@@ -18,13 +18,25 @@ import (
 const (
 	testBinary = "vm.test"
 	builtFile  = "vm.built"
-	// standIn takes the place of the toolchain in the machine, for tests that build the programs in their testdata.
+	module     = "github.com/draas-io/draas/"
+	// simulator is built by tests of several packages.
+	simulator = "test/drasisim"
+	// standIn takes the place of the toolchain in the machine: `go build -o OUT PACKAGE` hands out what was built before.
 	standIn = `#!/bin/sh
-if [ "$1 $2" != "build -o" ] || [ ! -f "$4/` + builtFile + `" ]; then
-	echo "go $*: there is no Go here, only what was built before" >&2
+said=$* out= package=
+while [ $# -gt 0 ]; do
+	case $1 in
+	-o) out=$2 && shift ;;
+	*) package=$1 ;;
+	esac
+	shift
+done
+case $package in ` + module + `*) package=/vm/src/${package#` + module + `} ;; esac
+if [ -z "$out" ] || [ ! -f "$package/` + builtFile + `" ]; then
+	echo "go $said: there is no Go here, only what was built before" >&2
 	exit 1
 fi
-exec cp "$4/` + builtFile + `" "$3"
+exec cp "$package/` + builtFile + `" "$out"
 `
 )
 
@@ -56,6 +68,9 @@ func testCommand(ctx context.Context, s settings, args []string) (int, error) {
 // stageTests compiles the tests into a tree like the repository's, with testdata, and returns the script that runs them.
 func stageTests(ctx context.Context, dir string, packages, flags []string) (string, error) {
 	if err := stageTools(dir); err != nil {
+		return "", err
+	}
+	if err := goCommand(ctx, "build", "-o", filepath.Join(dir, simulator, builtFile), "./"+simulator); err != nil {
 		return "", err
 	}
 	script := strings.Builder{}

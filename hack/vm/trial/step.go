@@ -187,7 +187,14 @@ func (t *trial) command(script string) func(context.Context) error {
 // reload has systemd write all its cgroups anew: by itself, and since another service of the same slice comes and goes with limits.
 func (t *trial) reload(ctx context.Context) error {
 	const other = `
-printf '[Service]\nType=oneshot\nExecStart=true\nMemoryMax=64M\nCPUQuota=50%\nTasksMax=10\n' >/run/systemd/system/other.service
+cat >/run/systemd/system/other.service <<end
+[Service]
+Type=oneshot
+ExecStart=/bin/true
+MemoryMax=64M
+CPUQuota=50%
+TasksMax=10
+end
 systemctl daemon-reload
 systemctl start other
 systemctl daemon-reexec
@@ -233,6 +240,10 @@ func (t *trial) stopped(ctx context.Context) error {
 
 func (t *trial) reboot(ctx context.Context) error {
 	old := t.server
+	before, err := t.orderlyStops(ctx)
+	if err != nil {
+		return err
+	}
 	if err := t.m.Reboot(ctx); err != nil {
 		return err
 	}
@@ -241,9 +252,20 @@ func (t *trial) reboot(ctx context.Context) error {
 		return err
 	}
 	t.server = runOf(object)
-	ended, _, err := unstructured.NestedMap(object.Object, "status", "lastTermination")
-	t.say("the server was PID %d and is PID %d; how the last one ended: %v", old.pid, t.server.pid, ended)
+	after, err := t.orderlyStops(ctx)
+	if err == nil && after != before+1 {
+		err = fmt.Errorf("its output tells of %d stops in order, want %d: systemd stops servers by SIGINT", after, before+1)
+	}
 	return errors.Join(err, t.serverLives(ctx), t.confined(ctx))
+}
+
+// orderlyStops counts in the servers' output how often one stopped by itself on a SIGINT.
+func (t *trial) orderlyStops(ctx context.Context) (int, error) {
+	out, err := t.inside(ctx, "cat /var/lib/draas/instances/*/logs/* | grep -c 'Shutting down Drasi Server' || true")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(out)
 }
 
 // uninstall runs the page's commands, and looks that neither the agent nor the server nor their cgroups are left.

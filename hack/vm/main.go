@@ -6,6 +6,7 @@
 //
 // `run` copies files to /vm in the machine and runs a command there as root. `test` compiles the tests of packages and runs them in their directories. `systemd`
 // follows docs/hosts.md and shows what the unit promises. The exit code is the command's; 77 means that this machine lacks what is needed, 124 that the deadline passed.
+// `go run` turns each of them into 1: build this where the code matters.
 package main
 
 import (

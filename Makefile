@@ -15,6 +15,8 @@ CASES ?= all
 N ?= 500
 OUT ?=
 BENCHARGS ?=
+# The tests of the Process driver that depend on cgroups: all of them take long where the machine has to be emulated.
+VMTESTS := Group|Survives|User|Reach|Plants|Cgroups|ItsSession|Limit|TestConformance/(what_becomes|an_end_for_want|limits_that)|Proc|Right
 # How long `make soak` goes on: kills of the agent, starts with fail-overs, seconds of the API server's outage, and seconds for which nothing happens.
 KILLS ?= 500
 STARTS ?= 1000
@@ -110,8 +112,10 @@ contract: ## Run the contract suite against the simulated server, or a real one.
 
 .PHONY: test-vm
 test-vm: ## Run the cgroup and process tests, and the systemd unit, in a Debian machine under qemu with cgroup v2 alone.
-	go run ./hack/vm test ./internal/cgroup ./internal/platform/process
-	go run ./hack/vm systemd
+	CGO_ENABLED=0 go build -trimpath -o bin/draas-vm ./hack/vm
+	bin/draas-vm test ./internal/cgroup
+	bin/draas-vm -memory 2048 test ./internal/platform/process -- -test.run '$(VMTESTS)'
+	bin/draas-vm -memory 1536 -timeout 25m systemd
 
 .PHONY: bench
 bench: ## Measure apply to Ready, crashes, adoption, memory and idle cost. (CASES=, N=, OUT=, BENCHARGS=)

@@ -85,7 +85,10 @@ func member(what string) {
 		}
 	}
 	say("ready")
-	select {}
+	for {
+		// Without cgo the runtime would call an empty select a deadlock.
+		_ = unix.Pause()
+	}
 }
 
 func say(text string) { _, _ = os.Stdout.WriteString(text + "\n") }

@@ -58,10 +58,13 @@ func runAll(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "contract:", err)
 		return 1
 	}
-	// An ignored SIGINT, as a shell gives to what runs in its background, would
-	// be handed down to the servers; a caught one is not.
-	if signal.Ignored(syscall.SIGINT) {
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	// An ignored signal, as a shell gives SIGINT to what runs in its background
+	// and nohup gives SIGHUP, would be handed down to the servers; a caught one
+	// is not.
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
 	}
 	var err error
 	if workDir, err = os.MkdirTemp("", "contract"); err != nil {

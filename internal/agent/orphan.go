@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/draas-io/draas/api/v1alpha1"
+	pipeline "github.com/draas-io/draas/internal/controller/instance"
 	"github.com/draas-io/draas/internal/platform"
 )
 
@@ -19,6 +20,8 @@ import (
 type orphan struct {
 	platform.Ref
 
+	// runs says that there is a server to stop, or that one would be started.
+	runs bool
 	// movedTo is the host that the instance has now; empty: the instance is gone.
 	movedTo string
 }
@@ -36,17 +39,22 @@ func identify(ctx context.Context, live client.Reader, host string, runtime *pla
 	err := live.Get(ctx, client.ObjectKey{Namespace: runtime.Namespace, Name: runtime.Name}, instance)
 	switch {
 	case isGone(err):
-		return &orphan{Ref: runtime.Ref}, nil
+		return &orphan{Ref: runtime.Ref, runs: runs(runtime)}, nil
 	case err != nil:
 		return nil, fmt.Errorf("ask for the instance %s/%s: %w", runtime.Namespace, runtime.Name, err)
 	case string(instance.UID) != runtime.UID && instance.Status.Host != host:
-		return &orphan{Ref: runtime.Ref}, nil
+		return &orphan{Ref: runtime.Ref, runs: runs(runtime)}, nil
 	case string(instance.UID) != runtime.UID:
 		return nil, nil //nolint:nilnil // the pass over the new instance stops the old one's server before it starts its own
-	case instance.Status.Host == "" || instance.Status.Host == host || runtime.State == platform.StateStopped:
-		return nil, nil //nolint:nilnil // the cache is behind, or nothing runs
+	case instance.Status.Host == "" || instance.Status.Host == host || !runs(runtime) || pipeline.Paused(instance):
+		return nil, nil //nolint:nilnil // the cache is behind, or nothing runs, or a person wants it left alone
 	}
-	return &orphan{Ref: runtime.Ref, movedTo: instance.Status.Host}, nil
+	return &orphan{Ref: runtime.Ref, runs: true, movedTo: instance.Status.Host}, nil
+}
+
+// runs says whether a runtime is a server that runs or shall run. One whose state is not known is none.
+func runs(runtime *platform.Observed) bool {
+	return runtime.State != "" && runtime.State != platform.StateStopped
 }
 
 // isGone says whether the API server knows that an object is not there. An address that it does not know, as when the kind is not installed, is
@@ -58,13 +66,13 @@ func isGone(err error) bool {
 // maxAtOnce is how many orphans are stopped at once without a person's leave.
 const maxAtOnce = 5
 
-// brake says why orphans must not be stopped without a person's leave; "": they may be. Before counts those whose stop began shortly before, and
-// total is how many runtimes the host has beside these.
-func brake(orphans, before, total int) (reason string) {
+// brake says why servers of orphans must not be stopped without a person's leave; "": they may be. Before counts those whose stop began shortly
+// before, and others the servers on the host whose instances are there.
+func brake(orphans, before, others int) (reason string) {
 	switch {
 	case orphans == 0:
 		return ""
-	case orphans == total:
+	case others == 0:
 		return v1alpha1.ReasonAllOrphaned
 	case orphans+before > maxAtOnce:
 		return v1alpha1.ReasonManyOrphaned
@@ -89,8 +97,19 @@ func numberOf(orphans []orphan) int64 {
 // maxOrphansSaid is how many orphans a message names.
 const maxOrphansSaid = 5
 
-// heldMessage tells people which orphans are held, and what to do.
-func heldMessage(host string, orphans []orphan, total int) string {
+// running counts the orphans that have a server to stop.
+func running(orphans []orphan) int {
+	count := 0
+	for i := range orphans {
+		if orphans[i].runs {
+			count++
+		}
+	}
+	return count
+}
+
+// heldMessage tells people which orphans are held, and what to do. Others are the servers whose instances are there.
+func heldMessage(host string, orphans []orphan, others int) string {
 	labels := make([]string, 0, len(orphans))
 	for i := range orphans {
 		labels = append(labels, orphans[i].label())
@@ -100,5 +119,5 @@ func heldMessage(host string, orphans []orphan, total int) string {
 		labels = append(labels[:maxOrphansSaid:maxOrphansSaid], fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Sprintf("%d of %d servers of the host have no DrasiInstance here any more: %s. None of them is stopped. To have them stopped: kubectl annotate drasihost %s %s=%d --overwrite",
-		len(orphans), total, strings.Join(labels, ", "), host, v1alpha1.AnnotationReap, numberOf(orphans))
+		len(orphans), len(orphans)+others, strings.Join(labels, ", "), host, v1alpha1.AnnotationReap, numberOf(orphans))
 }

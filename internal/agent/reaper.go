@@ -60,6 +60,8 @@ type reaper struct {
 	// forget ends the asking of a server that is gone.
 	forget func(uid string)
 
+	// latch remembers what is held.
+	latch *latch
 	// stopping are the orphans that may be stopped, by UID.
 	stopping map[string]orphan
 	// begun are the times at which stops began that nobody had given leave for.
@@ -115,8 +117,7 @@ func (r *reaper) look(ctx context.Context) (time.Duration, error) {
 		return retryMost, err
 	}
 	if len(suspects) == 0 {
-		r.release()
-		return reapEvery, nil
+		return reapEvery, r.release()
 	}
 	if r.unchanged(uidsOf(suspects)) {
 		if leave, err := r.leave(ctx); err != nil || leave != numberOf(r.held) {
@@ -130,7 +131,7 @@ func (r *reaper) look(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return retryMost, err
 	}
-	if err := r.judge(ctx, fresh, len(runtimes)-len(r.stopping)); err != nil {
+	if err := r.judge(ctx, fresh, others(runtimes, suspects)); err != nil {
 		return retryMost, err
 	}
 	r.heldAt, r.heldSuspects = r.clock.Now(), uidsOf(suspects)
@@ -174,6 +175,22 @@ func (r *reaper) suspects(ctx context.Context) (runtimes, suspects []platform.Ob
 	return runtimes, suspects, nil
 }
 
+// others counts the servers of the host whose instances are there.
+func others(runtimes, suspects []platform.Observed) int {
+	count := 0
+	for i := range runtimes {
+		if runs(&runtimes[i]) {
+			count++
+		}
+	}
+	for i := range suspects {
+		if runs(&suspects[i]) {
+			count--
+		}
+	}
+	return count
+}
+
 // uidsOf are the UIDs of runtimes, in their order.
 func uidsOf(runtimes []platform.Observed) []string {
 	uids := make([]string, 0, len(runtimes))
@@ -208,26 +225,30 @@ func (r *reaper) ask(ctx context.Context, suspects []platform.Observed) ([]orpha
 	return fresh, nil
 }
 
-// judge lets orphans be stopped, or holds them until a person gives leave.
-func (r *reaper) judge(ctx context.Context, fresh []orphan, total int) error {
+// judge lets orphans be stopped, or holds them until a person gives leave. What was held stays held, whatever else runs by then.
+func (r *reaper) judge(ctx context.Context, fresh []orphan, others int) error {
 	now := r.clock.Now()
 	r.begun = slices.DeleteFunc(r.begun, func(at time.Time) bool { return now.Sub(at) >= atOnce })
-	reason := brake(len(fresh), len(r.begun), total)
+	reason := brake(running(fresh), len(r.begun), others)
+	if reason == "" {
+		reason = r.latch.reason(fresh)
+	}
 	if reason != "" {
 		leave, err := r.leave(ctx)
 		if err != nil {
 			return err
 		}
 		if leave != numberOf(fresh) {
-			r.keep(ctx, fresh, total, reason)
-			return nil
+			return r.keep(ctx, fresh, others, reason)
 		}
 		logf.FromContext(ctx).Info("Orphans are stopped, as the annotation says", "count", len(fresh))
 	}
-	r.release()
+	if err := r.release(); err != nil {
+		return err
+	}
 	for _, o := range fresh {
 		r.stopping[o.UID] = o
-		if reason == "" {
+		if reason == "" && o.runs {
 			r.begun = append(r.begun, now)
 		}
 	}
@@ -235,19 +256,21 @@ func (r *reaper) judge(ctx context.Context, fresh []orphan, total int) error {
 }
 
 // keep holds orphans.
-func (r *reaper) keep(ctx context.Context, orphans []orphan, total int, reason string) {
-	message := heldMessage(r.host, orphans, total)
+func (r *reaper) keep(ctx context.Context, orphans []orphan, others int, reason string) error {
+	message := heldMessage(r.host, orphans, others)
 	if len(r.held) == 0 {
 		logf.FromContext(ctx).Info("Orphans are held", "reason", reason, "message", message)
 	}
 	r.held = orphans
 	r.hold(&metav1.Condition{Type: v1alpha1.ConditionOrphansHeld, Status: metav1.ConditionTrue, Reason: reason, Message: message})
+	return r.latch.set(reason, orphans)
 }
 
 // release ends the hold, if there is one.
-func (r *reaper) release() {
+func (r *reaper) release() error {
 	r.held = nil
 	r.hold(nil)
+	return r.latch.set("", nil)
 }
 
 // leave returns the number that a person has written onto the DrasiHost; 0: none.

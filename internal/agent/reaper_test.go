@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -212,9 +214,53 @@ func TestOrphansThatComeOneByOneAreCountedTogether(t *testing.T) {
 	if _, err := b.look(); err != nil {
 		t.Fatal(err)
 	}
-	b.expect(refs[8:]...)
-	if b.held != nil {
-		t.Errorf("still held: %+v", b.held)
+	b.expect(refs[maxAtOnce:]...)
+}
+
+func TestWhatWasHeldStaysHeldWhateverElseRunsByThen(t *testing.T) {
+	b := newBench(t)
+	b.reaper.latch.path = filepath.Join(t.TempDir(), "held")
+	refs := b.run("a", "b", "c")
+	b.gone(refs...)
+	if _, err := b.look(); err != nil || b.held == nil {
+		t.Fatal(err, b.held)
+	}
+	later := b.run("later")
+	b.clock.Step(reapEvery)
+	if _, err := b.look(); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(append(refs, later...)...)
+
+	kept, err := openLatch(b.reaper.latch.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.reaper.latch, b.reaper.held = kept, nil // as in an agent that was started anew
+	if _, err := b.look(); err != nil || b.held == nil || b.held.Reason != v1alpha1.ReasonAllOrphaned {
+		t.Fatal(err, b.held)
+	}
+	b.expect(append(refs, later...)...)
+
+	b.live.annotate(strconv.FormatInt(numberOf(b.reaper.held), 10))
+	if _, err := b.look(); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(later...)
+	if _, err := os.Stat(kept.path); !os.IsNotExist(err) {
+		t.Errorf("the hold is still remembered: %v", err)
+	}
+}
+
+func TestAStoppedInstanceIsNoServerThatIsLeft(t *testing.T) {
+	b := newBench(t)
+	refs := b.run("a", "b", "asleep")
+	if err := b.driver.Stop(t.Context(), refs[2], 0); err != nil {
+		t.Fatal(err)
+	}
+	b.gone(refs[:2]...)
+	if _, err := b.look(); err != nil || b.held == nil || b.held.Reason != v1alpha1.ReasonAllOrphaned {
+		t.Fatalf("all that run are orphans: %v, held %+v", err, b.held)
 	}
 }
 

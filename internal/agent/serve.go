@@ -148,11 +148,15 @@ func (a *hostAgent) addReaper(ctx context.Context, manager ctrl.Manager, beats *
 	if err != nil {
 		return fmt.Errorf("get the informer of instances: %w", err)
 	}
+	kept, err := openLatch(filepath.Join(a.options.StateDir, "held-orphans"))
+	if err != nil {
+		return err
+	}
 	r := &reaper{
 		cached: manager.GetClient(), live: manager.GetAPIReader(), driver: a.drivers[v1alpha1.PlatformProcess], clock: a.clock, host: a.options.Host,
 		retained: filepath.Join(a.options.StateDir, "retained"), recorder: manager.GetEventRecorder("draas-agent"),
 		synced: informer.HasSynced, confirm: beats.confirm, silent: beats.pulse.silent, hold: a.holds.set,
-		wake: make(chan struct{}, 1), forget: prober.Forget, stopping: map[string]orphan{},
+		wake: make(chan struct{}, 1), forget: prober.Forget, latch: kept, stopping: map[string]orphan{},
 	}
 	if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(any) { r.poke() }}); err != nil {
 		return fmt.Errorf("watch instances: %w", err)

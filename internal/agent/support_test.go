@@ -132,7 +132,7 @@ func newBench(t *testing.T) *bench {
 			return nil
 		},
 		silent: func() bool { return b.silent }, hold: func(c *metav1.Condition) { b.held = c }, wake: make(chan struct{}, 1),
-		forget: func(uid string) { b.forgotten = append(b.forgotten, uid) }, stopping: map[string]orphan{},
+		forget: func(uid string) { b.forgotten = append(b.forgotten, uid) }, latch: &latch{}, stopping: map[string]orphan{},
 	}
 	return b
 }

@@ -102,11 +102,22 @@ func (w *Watch) look(ctx context.Context, tracker *tracker, writer *status.Write
 	for i := range leases.Items {
 		versions[leases.Items[i].Name] = leases.Items[i].ResourceVersion
 	}
-	var failures []error
 	for _, host := range tracker.observe(versions, w.Clock.Now()) {
-		failures = append(failures, w.lose(ctx, writer, host))
+		w.report(ctx, writer, host)
 	}
-	return errors.Join(failures...)
+	return nil
+}
+
+// reportTimeout bounds the report of one host. What it does not reach is reported at the next look.
+const reportTimeout = 30 * time.Second
+
+// report reports a host as lost. A write that fails says nothing about the other hosts.
+func (w *Watch) report(ctx context.Context, writer *status.Writer, host string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	defer cancel()
+	if err := w.lose(ctx, writer, host); err != nil {
+		logf.FromContext(ctx).Error(err, "Reporting a lost host failed; it is tried again", "host", host)
+	}
 }
 
 // lose reports a host and its instances as lost. Nothing is started elsewhere: what runs there may still run.
@@ -125,7 +136,7 @@ func (w *Watch) lose(ctx context.Context, writer *status.Writer, name string) er
 		if err := w.Client.Get(ctx, key, small); err != nil {
 			failures = append(failures, client.IgnoreNotFound(err))
 		} else if small.Status.Host == name && !isLost(small) && writer.Stale(small) == 0 {
-			failures = append(failures, w.loseInstance(ctx, writer, key, name))
+			failures = append(failures, w.loseInstance(ctx, writer, small))
 		}
 	}
 	return errors.Join(failures...)
@@ -137,15 +148,18 @@ func isLost(object *v1alpha1.DrasiInstance) bool {
 	return live != nil && live.Reason == v1alpha1.ReasonHostLost && live.ObservedGeneration == object.Generation
 }
 
-// loseInstance reports an instance as one of a lost host. The cache has only what is left of it by package trim, so it is read whole.
-func (w *Watch) loseInstance(ctx context.Context, writer *status.Writer, key client.ObjectKey, name string) error {
+// loseInstance reports an instance as one of a lost host. The cache has only what is left of it by package trim, so it is read whole; what has
+// changed since it was judged is judged anew. The agent's word that nothing is left of a deleted one stands.
+func (w *Watch) loseInstance(ctx context.Context, writer *status.Writer, small *v1alpha1.DrasiInstance) error {
 	object := &v1alpha1.DrasiInstance{}
-	if err := w.Live.Get(ctx, key, object); err != nil {
+	if err := w.Live.Get(ctx, client.ObjectKeyFromObject(small), object); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if object.Status.Host != name {
+	released := !object.DeletionTimestamp.IsZero() && meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionReleased)
+	if object.UID != small.UID || object.ResourceVersion != small.ResourceVersion || released {
 		return nil
 	}
+	name := object.Status.Host
 	facts := &status.Facts{
 		Instance: object, Now: w.Clock.Now(), Host: name, HostLost: true, Paused: instance.Paused(object),
 		Unsupported: instance.Unsupported(object, v1alpha1.PlatformProcess), Plan: instance.PlanOf(object),

@@ -41,19 +41,19 @@ func Transform(object any) (any, error) {
 }
 
 // Trimmed says that an object is not the whole one: it must not be taken for what the user wrote, and none of its status but the host be used.
+// Whoever writes the annotation himself is not believed: an object that he wrote has a version, which the schema requires.
 func Trimmed(object *v1alpha1.DrasiInstance) bool {
 	_, there := object.Annotations[claimsAnnotation]
-	return there
+	return there && object.Spec.Version == ""
 }
 
 // Claims are the listeners that an instance claims on its host, of a trimmed object or of a whole one.
 func Claims(object *v1alpha1.DrasiInstance) ([]platform.Listener, error) {
-	text, trimmed := object.Annotations[claimsAnnotation]
-	if !trimmed {
+	if !Trimmed(object) {
 		return Of(instance.Listeners(instance.PlanOf(object))), nil
 	}
 	var claims []platform.Listener
-	if err := json.Unmarshal([]byte(text), &claims); err != nil {
+	if err := json.Unmarshal([]byte(object.Annotations[claimsAnnotation]), &claims); err != nil {
 		return nil, fmt.Errorf("read the claims of a trimmed object: %w", err)
 	}
 	return claims, nil

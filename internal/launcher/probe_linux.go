@@ -9,7 +9,7 @@ import (
 
 // Rights are what this process may choose for what it launches. A launcher started by it has the same.
 type Rights struct {
-	// SetUser is nil when a launcher may run servers as other users, else what stands against it.
+	// SetUser is nil when a launcher may run servers as other users and this process may look after them, else what stands against it.
 	SetUser error
 	// DropBounding says that the bounding set of a server is emptied. Where it is not, the server still can gain nothing from it.
 	DropBounding bool
@@ -38,15 +38,31 @@ func Probe() (Rights, error) {
 // rights concludes from the capabilities and from the files of the user namespace.
 func rights(held capabilitySets, texts map[string]string) Rights {
 	found := Rights{DropBounding: held.has(capSetPCap), uids: parseIDs(texts["uid_map"]), gids: parseIDs(texts["gid_map"])}
-	switch {
-	case !held.has(capSetUID):
-		found.SetUser = errors.New("the agent has not the capability CAP_SETUID")
-	case !held.has(capSetGID):
-		found.SetUser = errors.New("the agent has not the capability CAP_SETGID")
-	case strings.TrimSpace(texts["setgroups"]) == "deny":
+	for _, needed := range lookAfter {
+		if !held.has(needed.capability) {
+			found.SetUser = fmt.Errorf("the agent has not the capability %s", needed.name)
+			return found
+		}
+	}
+	if strings.TrimSpace(texts["setgroups"]) == "deny" {
 		found.SetUser = errors.New("the agent's user namespace lets nobody give up groups")
 	}
 	return found
+}
+
+// lookAfter are the capabilities without which servers must not have users of their own: to become one, to give and take their files, to signal
+// them, and to see on which sockets they listen, without which no stop would be graceful and none would be Ready.
+var lookAfter = []struct {
+	capability int
+	name       string
+}{
+	{capSetUID, "CAP_SETUID"},
+	{capSetGID, "CAP_SETGID"},
+	{capChown, "CAP_CHOWN"},
+	{capDACOverride, "CAP_DAC_OVERRIDE"},
+	{capFowner, "CAP_FOWNER"},
+	{capKill, "CAP_KILL"},
+	{capSysPtrace, "CAP_SYS_PTRACE"},
 }
 
 // MayBecome tells whether a launcher could become the user, and if not, why.

@@ -14,9 +14,14 @@ const (
 	prSetNoNewPrivs    = 38
 	prCapAmbient       = 47
 	prAmbientClearAll  = 4
+	capChown           = 0
+	capDACOverride     = 1
+	capFowner          = 3
+	capKill            = 5
 	capSetGID          = 6
 	capSetUID          = 7
 	capSetPCap         = 8
+	capSysPtrace       = 19
 	capabilityVersion3 = 0x20080522
 )
 

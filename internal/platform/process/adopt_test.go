@@ -318,10 +318,41 @@ func TestTheJournalHoldsNoSecret(t *testing.T) {
 
 func TestASecondAgentOnTheSameStateDirectoryIsRefused(t *testing.T) {
 	h := newHost(t)
-	_, err := Open(t.Context(), h.options)
+	before := h.modes()
+	other := h.options
+	other.UIDs = UIDRange{} // it would close the ways of servers that have users of their own
+	_, err := Open(t.Context(), other)
 	if err == nil || !strings.Contains(err.Error(), "belongs to another agent that runs") {
 		t.Errorf("Open: %v", err)
 	}
+	if after := h.modes(); after != before {
+		t.Errorf("modes were %v and are %v", before, after)
+	}
+}
+
+func TestAnAgentWithoutUsersClosesNoWayOfServersThatHaveThem(t *testing.T) {
+	h := newHost(t)
+	before := h.modes()
+	h.close()
+	h.options.UIDs = UIDRange{}
+	h.open()
+	if after := h.modes(); after != before {
+		t.Errorf("modes were %v and are %v", before, after)
+	}
+}
+
+// modes are those of the directories on the way to the instances' own.
+func (h *host) modes() (modes [3]os.FileMode) {
+	h.t.Helper()
+	l := layout{root: h.options.StateDir}
+	for i, dir := range []string{l.root, l.instances(), l.plugins()} {
+		found, err := os.Stat(dir)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		modes[i] = found.Mode().Perm()
+	}
+	return modes
 }
 
 func TestAStateDirectoryOfAnotherFormIsRefused(t *testing.T) {

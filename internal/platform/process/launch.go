@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -149,6 +150,10 @@ func (u *unit) spawn(in *input, run *run, born string) error {
 	err = u.d.hooks.around(PointRecord, func() error { return u.commit(next) })
 	if err == nil {
 		err = made.release(u.d.hooks)
+	}
+	if err == nil && u.p.dead() && u.pending() {
+		// Perhaps by the group: where somebody has used cgroup.kill, it kills whatever is made in it.
+		err = errors.New("the launcher was killed before it became the server")
 	}
 	if err != nil {
 		made.abandon()

@@ -22,7 +22,7 @@ const (
 // make makes the directories of an instance. What a server with a user of its own will own is its working directory and that of its
 // configuration; journal, inputs and output are the agent's, and so is the directory above, so that the server can put nothing in their place.
 func (h home) make(passage os.FileMode) error {
-	if err := makeDir(h.path, passage); err != nil {
+	if err := makePassage(h.path, passage); err != nil {
 		return err
 	}
 	for _, dir := range []string{h.settings(), h.data(), h.logs()} {
@@ -31,6 +31,15 @@ func (h home) make(passage os.FileMode) error {
 		}
 	}
 	return nil
+}
+
+// makePassage makes a directory on the way to a server's files. One that lets others through goes on doing so: a server that was started as a
+// user of its own may still go that way.
+func makePassage(path string, mode os.FileMode) error {
+	if found, err := os.Lstat(path); err == nil && found.IsDir() {
+		mode |= found.Mode().Perm() & modePassage
+	}
+	return makeDir(path, mode)
 }
 
 // makeDir makes a directory, or gives that which is there the mode. The agent's file mode creation mask does not count.

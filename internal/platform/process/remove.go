@@ -30,13 +30,13 @@ func (u *unit) remove(ctx context.Context, ref platform.Ref, keepData bool) erro
 	if u.p != nil || u.rec.Want == wantRunning && !u.parked {
 		return &platform.WaitError{Code: platform.CodeStopping, Message: "the server must be stopped before it is removed"}
 	}
+	if err := u.release(ctx); err != nil {
+		return err
+	}
 	if keepData {
 		if err := u.retain(ref); err != nil {
 			return fmt.Errorf("keep the data of the instance: %w", err)
 		}
-	}
-	if err := u.release(ctx); err != nil {
-		return err
 	}
 	err := u.d.hooks.around(PointRemove, func() error { return os.RemoveAll(u.home.path) })
 	if err == nil {
@@ -88,7 +88,8 @@ func (u *unit) retain(ref platform.Ref) error {
 	// What is kept is the agent's: the user may be another instance's one day.
 	if owner := u.rec.User; owner != 0 {
 		if err := u.d.hooks.around(PointOwn, func() error { return takeBack(u.home.data(), owner) }); err != nil {
-			return err
+			// Only the agent gets to where it is kept, so that a server that made its files hard to give away does not keep itself.
+			u.d.log.Error(err, "not all of the data that is kept became the agent's", "instance", u.rec.label())
 		}
 	}
 	return u.d.hooks.around(PointRetain, func() error {

@@ -22,11 +22,6 @@ const stateFormat = "1"
 // claim makes the state directory this driver's until the returned file is closed. A disk that is full or cannot be written keeps no agent from
 // the servers that run.
 func (l layout) claim(mode os.FileMode) (*os.File, error) {
-	for dir, mode := range map[string]os.FileMode{l.root: mode, l.instances(): mode, l.plugins(): mode, l.retained(): modePrivate} {
-		if err := makeDir(dir, mode); err != nil && !unwritable(err) {
-			return nil, fmt.Errorf("make the state directory: %w", err)
-		}
-	}
 	file, err := os.OpenFile(l.lock(), os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, unix.EROFS) {
 		file, err = os.OpenFile(l.lock(), os.O_RDONLY, 0)
@@ -42,10 +37,27 @@ func (l layout) claim(mode os.FileMode) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock the state directory: %w", err)
 	}
+	if err := l.furnish(mode); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
 	// Who holds the lock is only for people to read: a full disk must not keep an agent from its servers.
 	_ = file.Truncate(0)
 	_ = writeAt(file, strconv.Itoa(os.Getpid())+"\n")
 	return file, nil
+}
+
+// furnish makes the directories below the root. It is done under the lock: what another agent's servers go through is not touched.
+func (l layout) furnish(mode os.FileMode) error {
+	for _, dir := range []string{l.root, l.instances(), l.plugins()} {
+		if err := makePassage(dir, mode); err != nil && !unwritable(err) {
+			return fmt.Errorf("make the state directory: %w", err)
+		}
+	}
+	if err := makeDir(l.retained(), modePrivate); err != nil && !unwritable(err) {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	return nil
 }
 
 // lockPatience is how long a lock may still be held by a process that a dead agent had just made, and that has not executed anything yet.
@@ -107,7 +119,10 @@ func absolute(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", fmt.Errorf("make the state directory: %w", err)
+	}
+	if err := os.Mkdir(dir, modePrivate); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", fmt.Errorf("make the state directory: %w", err)
 	}
 	// Processes are recognised by their directories, of which the kernel tells no links.

@@ -39,7 +39,7 @@ func (u *unit) tend(now time.Time) (time.Duration, bool) {
 		u.failed(now, u.rec.Next, err)
 		return max(u.rec.NextRetryAt.Sub(now), 0), true
 	default:
-		return u.beginStop(now, u.rec.Next.Grace)
+		return u.beginReplacement(now)
 	}
 }
 
@@ -54,12 +54,27 @@ func (u *unit) recognise() {
 
 // beginStop begins to stop what runs although something shall run.
 func (u *unit) beginStop(now time.Time, grace time.Duration) (time.Duration, bool) {
-	next := u.rec
+	u.startError, u.changed = nil, true
+	u.settle(u.rec.ending(now, grace))
+	return 0, true
+}
+
+// beginReplacement begins to stop what runs for what shall run instead, if that can be written down: else the next start could not be either.
+func (u *unit) beginReplacement(now time.Time) (time.Duration, bool) {
+	if err := u.commit(u.rec.ending(now, u.rec.Next.Grace)); err != nil {
+		u.failed(now, u.rec.Next, err)
+		return max(u.rec.NextRetryAt.Sub(now), 0), true
+	}
+	u.startError, u.changed = nil, true
+	return 0, true
+}
+
+// ending is the record with a request that the process end.
+func (r *record) ending(now time.Time, grace time.Duration) record {
+	next := *r
 	next.Stop = &stopping{Since: now, Grace: grace}
 	next.Failures, next.RetryAt = 0, time.Time{}
-	u.startError, u.changed = nil, true
-	u.settle(next)
-	return 0, true
+	return next
 }
 
 // stopStep goes on with a stop: SIGINT as soon as the server would notice it, and when the grace is over, force.

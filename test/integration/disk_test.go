@@ -200,7 +200,7 @@ var _ = Describe("Faults of a host", func() {
 	})
 
 	It("a flood of output: stays within bounds and blocks nobody", Label("flood"), func(ctx SpecContext) {
-		flood := setting("DRAAS_FLOOD_BYTES", 256<<20)
+		flood := setting("DRAAS_FLOOD_BYTES", 1<<30)
 		watch := observe()
 		h := startHost(ctx)
 		quiet := fleet(ctx, h, "disk-flood-quiet", 1)[0]

@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
+	saveMemory()
 	if err := newRootCommand().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)

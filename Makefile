@@ -122,7 +122,7 @@ bench: ## Measure apply to Ready, crashes, adoption, memory and idle cost. (CASE
 	go run ./test/bench -cases '$(CASES)' -n $(N) $(if $(OUT),-out '$(OUT)') $(BENCHARGS)
 
 .PHONY: soak
-soak: ## Run the long forms of the fault tests, an hour or more. (KILLS=, STARTS=, OUTAGE=, IDLE=)
+soak: ## Run the long forms of the fault tests: hours rather than minutes. (KILLS=, STARTS=, OUTAGE=, IDLE=)
 	DRAAS_STORM_KILLS=$(KILLS) DRAAS_FAILOVER_STARTS=$(STARTS) DRAAS_OUTAGE=$(OUTAGE) DRAAS_CRASH_ALL=1 \
 		sh hack/test.sh ./test/integration -timeout 3h -ginkgo.timeout 3h -ginkgo.v -ginkgo.label-filter='storm || crash || failover || flood || outage'
 	go run ./test/bench -cases idle -idle $(IDLE)s

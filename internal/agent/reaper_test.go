@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/platform"
@@ -89,6 +90,18 @@ func TestNothingIsConcludedFromTheCache(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAPausedInstanceThatIsPlacedElsewhereNowIsLeftAlone(t *testing.T) {
+	b := newBench(t)
+	refs := b.run("a", "b", "c")
+	b.cached.drop(refs[0])
+	b.live.put(refs[0], "node-b")
+	b.live.instances[client.ObjectKey{Namespace: refs[0].Namespace, Name: refs[0].Name}].Annotations = map[string]string{v1alpha1.AnnotationPaused: ""}
+	if _, err := b.look(); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(refs...)
 }
 
 func TestWhatIsPlacedElsewhereNowIsStoppedAndNotRemoved(t *testing.T) {

@@ -8,26 +8,23 @@ import (
 	"strings"
 )
 
-// debian is where Debian is for everybody; it serves only where apt knows no Debian archive, as on another distribution.
-const (
-	debianURL   = "http://deb.debian.org/debian"
-	debianSuite = "bookworm"
-)
+// debianSuite is what is installed where apt knows no Debian archive, as on another distribution.
+const debianSuite = "bookworm"
 
 // archive is where the packages come from.
 type archive struct {
 	suite   string
-	lines   []string // as of sources.list
+	lines   []string // as of sources.list; none: mmdebstrap knows where Debian is for everybody
 	options []string // of apt
 }
 
 // readArchive asks apt for its Debian archives, so that mirrors and proxies of this machine's administrator are used.
 func readArchive(ctx context.Context) archive {
-	// Without apt, or with one that knows no Debian archive, the answer is empty, and the public one is used.
+	// Without apt, or with one that knows no Debian archive, the answer is empty.
 	out, _ := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(CODENAME)", "Created-By: Packages").Output()
 	a := parseTargets(string(out))
 	if len(a.lines) == 0 {
-		return archive{suite: debianSuite, lines: []string{"deb " + debianURL + " " + debianSuite + " main"}}
+		return archive{suite: debianSuite}
 	}
 	for _, name := range []string{"Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::Check-Valid-Until", "Acquire::Check-Date"} {
 		// A setting that is not there has no value.

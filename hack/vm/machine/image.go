@@ -116,7 +116,7 @@ func (i Image) make(ctx context.Context, from archive, log io.Writer) error {
 		return &MissingError{[]string{"there is no image yet at " + i.Dir + ", and making it needs root once"}}
 	}
 	begun := time.Now()
-	say(log, "making the image of Debian %s from %s, once per user: a minute or two", from.suite, strings.Join(from.lines, ", "))
+	say(log, "making the image of Debian %s, once per user: a minute or two", from.suite)
 	tmp, err := os.MkdirTemp(filepath.Dir(i.Dir), "new-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the image: %w", err)

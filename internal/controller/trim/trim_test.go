@@ -156,3 +156,20 @@ func heap() uint64 {
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
 }
+
+func TestWhoeverWritesTheMarkHimselfIsNotBelieved(t *testing.T) {
+	object := samples(t)(1)
+	want, err := Claims(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object.Status.Host = "node-a"
+	object.Annotations = map[string]string{claimsAnnotation: `[{"port": 1, "address": ""}]`}
+	small, err := Transform(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Claims(small.(*v1alpha1.DrasiInstance)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("claims are %v (%v), want %v", got, err, want)
+	}
+}

@@ -97,9 +97,9 @@ func TestKillReachesWhatForksMeanwhile(t *testing.T) {
 		if in.by["pids"] == nil {
 			t.Skipf("SKIPPED: nothing would bound the forks: %s", in.support.Why)
 		}
-		g := made(t, in, Limits{PIDs: 60})
-		// Each forks as fast as it can, and is replaced by its children.
-		script := `for f in "$@"; do echo 0 > "$f" || exit 9; done; f() { (f) & (f) & wait; }; f`
+		g := made(t, in, Limits{PIDs: 300})
+		// Each lives for a moment only, and is replaced by its child.
+		script := `for f in "$@"; do echo 0 > "$f" || exit 9; done; f() { sleep 0.02; (f) & }; for i in $(seq 30); do (f) & done; wait`
 		bomb := exec.Command("sh", append([]string{"-c", script, "sh"}, g.JoinFiles()...)...)
 		if err := bomb.Start(); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/fs"
@@ -17,6 +18,10 @@ const (
 	period     = 100_000
 	leastQuota = 1_000
 )
+
+// oneAtATime is held while the library sets limits: its controllers are package variables, and one of them notes at the first use which files there
+// are, without a lock of its own.
+var oneAtATime sync.Mutex
 
 // swapFile is the file of a group of version 1 that limits memory and swap together.
 const swapFile = "memory.memsw.limit_in_bytes"
@@ -62,11 +67,17 @@ func (g *Group) limit(limits Limits) error {
 		if err != nil {
 			return err
 		}
-		if err := manager.Set(wanted); err != nil {
+		if err := set(manager, wanted); err != nil {
 			return fmt.Errorf("set the limits: %w", err)
 		}
 	}
 	return nil
+}
+
+func set(manager cgroups.Manager, wanted *cgroups.Resources) error {
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
+	return manager.Set(wanted)
 }
 
 // manager writes the files of one hierarchy. It is not given rules for devices, so the group has those of its parent: a server may use the

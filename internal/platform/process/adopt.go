@@ -111,7 +111,7 @@ func (u *unit) resume(read *record) error {
 	if latest := now.Add(backoff(read.Failures)); read.RetryAt.After(latest) {
 		read.RetryAt = latest
 	}
-	if latest := now.Add(max(backoff(read.NextFailures), fallbackPause)); read.NextRetryAt.After(latest) {
+	if latest := now.Add(max(backoff(read.NextFailures), fallbackAfter(read.NextFailures))); read.NextRetryAt.After(latest) {
 		read.NextRetryAt = latest
 	}
 	if read.Stop != nil && read.Stop.Since.After(now) {

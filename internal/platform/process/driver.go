@@ -131,7 +131,7 @@ func (d *Driver) recover(ctx context.Context) error {
 	if err := d.groups.begin(d.layout.instances()); err != nil {
 		return err
 	}
-	d.users.survivors = d.groups.lost != nil
+	d.users.survivors = d.groups.lost() != nil
 	entries, err := os.ReadDir(d.layout.instances())
 	if err != nil {
 		return err

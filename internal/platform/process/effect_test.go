@@ -168,7 +168,7 @@ func TestACrashAtAnyEffectOfAnEndLeavesNothing(t *testing.T) {
 // children are those of a server, one of them in a session of its own where a cgroup holds it.
 func (h *host) children() []string {
 	env := []string{"TS_CHILDREN=1"}
-	if h.d.groups.lost == nil {
+	if h.d.groups.lost() == nil {
 		env = append(env, "TS_SETSID_CHILDREN=1")
 	}
 	return env

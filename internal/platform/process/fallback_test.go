@@ -78,6 +78,16 @@ func TestAReplacementThatCannotBeStartedBringsBackWhatRan(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeStartedStopsWhatRunsEverMoreSeldom(t *testing.T) {
+	for tries, want := range map[int]time.Duration{
+		patientTries: time.Minute, patientTries + 1: 2 * time.Minute, patientTries + 5: 32 * time.Minute, patientTries + 6: time.Hour, 1000: time.Hour,
+	} {
+		if pause := fallbackAfter(tries); pause != want {
+			t.Errorf("after %d tries: %v, want %v", tries, pause, want)
+		}
+	}
+}
+
 func TestAReplacementThatIsTakenBackLeavesTheCrashedOneToItsBackoff(t *testing.T) {
 	clock := newManual()
 	h := newHost(t, func(o *Options) { o.Clock = clock })

@@ -20,6 +20,7 @@ func (d *Driver) Fingerprint(ctx context.Context) (platform.Fingerprint, error) 
 		return platform.Fingerprint{}, err
 	}
 	defer end()
+	d.groups.retry()
 	found := platform.Fingerprint{Health: platform.HealthHealthy, Limits: d.groups.fingerprint()}
 	notes := d.notes(ctx)
 	if found.Versions, err = d.executables.versions(ctx); err == nil {

@@ -72,8 +72,6 @@ type place struct {
 type groups struct {
 	// parent is the one of new groups, and prefix what their names begin with: that of no other state directory.
 	parent, prefix string
-	// lost is why no group can be made; nil: they can.
-	lost error
 	// unenforced says that instances whose limits nothing enforces are taken.
 	unenforced bool
 	open       func(parent string) (tree, error)
@@ -82,6 +80,8 @@ type groups struct {
 
 	mu    sync.Mutex
 	trees map[string]tree
+	// why is why no group can be made; nil: they can.
+	why error
 }
 
 func newGroups(o Options) *groups {
@@ -95,12 +95,26 @@ func (g *groups) begin(instances string) error {
 		return &os.PathError{Op: "stat", Path: instances, Err: err}
 	}
 	g.prefix = fmt.Sprintf("%x.%x-", found.Dev, found.Ino)
-	if g.parent == noCgroups {
-		g.lost = errors.New("the administrator wants none")
-		return nil
-	}
-	_, g.lost = g.tree(g.parent)
+	g.retry()
 	return nil
+}
+
+// retry finds out whether groups can be made by now. Once they could they are not given up again: what is wrong then shows where one is made.
+func (g *groups) retry() {
+	err := errors.New("the administrator wants none")
+	if g.parent != noCgroups {
+		_, err = g.tree(g.parent)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.why = err
+}
+
+// lost is why no group can be made; nil: they can.
+func (g *groups) lost() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.why
 }
 
 // tree opens what is below a parent, also one of an earlier agent.
@@ -120,7 +134,7 @@ func (g *groups) tree(parent string) (tree, error) {
 
 // placeOf is where the group of an instance is; nil: it shall have none.
 func (g *groups) placeOf(uid string) *place {
-	if g.lost != nil {
+	if g.lost() != nil {
 		return nil
 	}
 	return &place{Parent: g.parent, Name: g.prefix + uid}
@@ -137,8 +151,8 @@ func (g *groups) at(p *place) (group, error) {
 
 // support tells which limits can be enforced.
 func (g *groups) support() cgroup.Support {
-	if g.lost != nil {
-		return cgroup.Support{Why: g.lost.Error()}
+	if lost := g.lost(); lost != nil {
+		return cgroup.Support{Why: lost.Error()}
 	}
 	t, err := g.tree(g.parent)
 	if err != nil {
@@ -181,15 +195,15 @@ func (g *groups) fingerprint() platform.Limits {
 
 // note says in words what cannot be had; "": everything can.
 func (g *groups) note() string {
-	if g.lost != nil {
-		return fmt.Sprintf("servers have no cgroups, so a child that leaves a server's session can outlive it, and no limit is enforced: %v", g.lost)
+	if lost := g.lost(); lost != nil {
+		return fmt.Sprintf("servers have no cgroups, so a child that leaves a server's session can outlive it, and no limit is enforced: %v", lost)
 	}
 	return g.support().Why
 }
 
 // named are the instances whose groups there are, also of instances that are not known.
 func (g *groups) named() ([]string, error) {
-	if g.lost != nil {
+	if g.lost() != nil {
 		return nil, nil
 	}
 	t, err := g.tree(g.parent)

@@ -165,6 +165,25 @@ func TestAGroupOfAnUnknownInstanceIsRemovedOnlyWhenNothingLivesInIt(t *testing.T
 	}
 }
 
+func TestWhatKeptGroupsFromBeingMadeMayPass(t *testing.T) {
+	g := newGroups(Options{CgroupParent: "draas"})
+	refusal := errors.New("not now")
+	g.open = func(string) (tree, error) {
+		if refusal != nil {
+			return nil, refusal
+		}
+		return kernelTree{}, nil
+	}
+	if err := g.begin(t.TempDir()); err != nil || !errors.Is(g.lost(), refusal) || g.placeOf("a") != nil {
+		t.Fatalf("%v, lost for %v", err, g.lost())
+	}
+	refusal = nil
+	g.retry()
+	if g.lost() != nil || g.placeOf("a") == nil {
+		t.Errorf("lost for %v", g.lost())
+	}
+}
+
 func TestTwoAgentsDoNotSeeEachOthersGroups(t *testing.T) {
 	a, b := newHost(t), newHost(t)
 	a.needsGroups()

@@ -77,7 +77,7 @@ func needsRoot(t *testing.T) {
 // needsGroups skips what needs cgroups.
 func (h *host) needsGroups() {
 	h.t.Helper()
-	if lost := h.d.groups.lost; lost != nil {
+	if lost := h.d.groups.lost(); lost != nil {
 		h.t.Skipf("SKIPPED: no cgroup can be made here: %v", lost)
 	}
 }
@@ -190,8 +190,8 @@ func (h *host) files(pid int, home home) {
 // confinedIn checks that a process is in the instance's group, in each hierarchy.
 func (h *host) confinedIn(pid int, uid string) {
 	h.t.Helper()
-	if h.d.groups.lost != nil {
-		h.t.Logf("no cgroup can be made here: %v", h.d.groups.lost)
+	if h.d.groups.lost() != nil {
+		h.t.Logf("no cgroup can be made here: %v", h.d.groups.lost())
 		return
 	}
 	where := h.d.groups.placeOf(uid)

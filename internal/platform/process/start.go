@@ -15,10 +15,20 @@ const (
 	unwritableMost = 5 * time.Second
 	// patientTries is how often such inputs are tried in a row before what ran runs again: most faults pass.
 	patientTries = 3
-	// fallbackPause is when inputs are tried again that passed every check and could not be started all the same: what ran before must be stopped
-	// for each try.
+	// fallbackPause is when inputs are first tried again that passed every check and could not be started all the same. What ran before must be
+	// stopped for each try, so the pause doubles, up to fallbackMost.
 	fallbackPause = time.Minute
+	fallbackMost  = time.Hour
 )
+
+// fallbackAfter is the pause after so many tries in a row.
+func fallbackAfter(tries int) time.Duration {
+	const beyond = 6
+	if tries -= patientTries; tries >= beyond {
+		return fallbackMost
+	}
+	return min(fallbackPause<<max(tries, 0), fallbackMost)
+}
 
 // errOther says that something else is due by now.
 var errOther = errors.New("something else is due")
@@ -49,7 +59,7 @@ func (u *unit) start(now time.Time) (time.Duration, bool) {
 // fallBack starts what ran before again, since what shall take its place cannot be started.
 func (u *unit) fallBack(now time.Time, checked bool, why error) {
 	if checked {
-		u.rec.NextRetryAt = now.Add(fallbackPause)
+		u.rec.NextRetryAt = now.Add(fallbackAfter(u.rec.NextFailures))
 	}
 	u.rec.Unasked = true
 	_, err := u.try(u.rec.Current)

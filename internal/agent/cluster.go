@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -78,6 +79,11 @@ func (b *binding) guard(config *rest.Config) *rest.Config {
 func (b *binding) confirm(ctx context.Context, config *rest.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
+	config = rest.CopyConfig(config)
+	if config.Proxy == nil {
+		// What client-go does by default. A configuration with a function has a transport of its own, and so no connection of an earlier question.
+		config.Proxy = http.ProxyFromEnvironment
+	}
 	transport, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return fmt.Errorf("set up the question for the cluster's identity: %w", err)

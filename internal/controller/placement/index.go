@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/controller/trim"
@@ -17,6 +19,7 @@ import (
 type index struct {
 	mu      sync.Mutex
 	entries map[types.NamespacedName]entry
+	clock   clock.PassiveClock
 	// freed is called after something was taken off a host.
 	freed func()
 }
@@ -24,12 +27,23 @@ type index struct {
 type entry struct {
 	host      string
 	listeners []platform.Listener
-	// version is the resource version of the object that the entry was made from: an older event does not undo a newer entry.
+	// version is the resource version of the object that the entry was made from.
 	version uint64
+	// assumed is when a placement of ours was noted that the cache has not shown yet; zero: the cache has. Events come in their order, so only what is
+	// assumed must stand against an older version.
+	assumed time.Time
 }
 
-func newIndex(freed func()) *index {
-	return &index{entries: map[types.NamespacedName]entry{}, freed: freed}
+// assumedFor is how long an assumption stands against what the cache says. Versions can go back: after etcd was restored from a backup.
+const assumedFor = 10 * time.Second
+
+// outdates tells whether an event of the version is older than what is assumed.
+func (e *entry) outdates(version uint64, now time.Time) bool {
+	return !e.assumed.IsZero() && e.version > version && now.Sub(e.assumed) < assumedFor
+}
+
+func newIndex(clock clock.PassiveClock, freed func()) *index {
+	return &index{entries: map[types.NamespacedName]entry{}, clock: clock, freed: freed}
 }
 
 // observe takes over what an object says.
@@ -43,7 +57,7 @@ func (x *index) observe(object *v1alpha1.DrasiInstance) {
 	}
 	x.mu.Lock()
 	old, known := x.entries[key]
-	stale := known && old.version > version
+	stale := known && old.outdates(version, x.clock.Now())
 	if !stale {
 		x.set(key, next)
 	}
@@ -67,10 +81,11 @@ func (x *index) assume(object *v1alpha1.DrasiInstance, listeners []platform.List
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	key := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}
-	if x.entries[key].version >= parseVersion(object.ResourceVersion) {
-		return
+	version := parseVersion(object.ResourceVersion)
+	if x.entries[key].version >= version {
+		return // the cache was faster
 	}
-	x.set(key, entry{host: object.Status.Host, listeners: trim.Of(listeners), version: parseVersion(object.ResourceVersion)})
+	x.set(key, entry{host: object.Status.Host, listeners: trim.Of(listeners), version: version, assumed: x.clock.Now()})
 }
 
 // forget takes an object off its host.

@@ -42,7 +42,7 @@ func New(c client.Client, recorder events.EventRecorder, clock clock.PassiveCloc
 		client: c, clock: clock, writer: status.NewWriter(c, recorder, clock, v1alpha1.FieldOwnerController),
 		waiting: map[types.NamespacedName]bool{}, enqueue: func(types.NamespacedName) {},
 	}
-	r.index = newIndex(r.wakeWaiting)
+	r.index = newIndex(clock, r.wakeWaiting)
 	return r
 }
 

@@ -11,6 +11,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/draas-io/draas/api/v1alpha1"
@@ -44,8 +46,11 @@ func (w *world) watch(ctx context.Context) (*eyes, error) {
 	if err := w.client.List(ctx, &list, client.InNamespace(metav1.NamespaceDefault), client.Limit(1)); err != nil {
 		return nil, fmt.Errorf("list the instances: %w", err)
 	}
-	stream, err := w.client.Watch(ctx, &v1alpha1.DrasiInstanceList{}, client.InNamespace(metav1.NamespaceDefault), &client.ListOptions{
-		Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion},
+	// The API server may end a watch whenever it likes; this one goes on where it was.
+	stream, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &toolscache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return w.client.Watch(ctx, &v1alpha1.DrasiInstanceList{}, client.InNamespace(metav1.NamespaceDefault), &client.ListOptions{Raw: &options})
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch the instances: %w", err)

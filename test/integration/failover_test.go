@@ -24,7 +24,7 @@ const (
 
 var _ = Describe("Fail-over", Serial, Label("failover"), func() {
 	It("makes exactly one process of each instance, however often the leading controller dies", func(ctx SpecContext) {
-		count := setting("DRAAS_FAILOVER_STARTS", 100)
+		count := setting("DRAAS_FAILOVER_STARTS", 50)
 		observe().followCounts()
 		pair := newPair(ctx)
 		var hosts []*host

@@ -360,6 +360,9 @@ func doneTo(names ...string) func(*exchange) bool {
 	}
 }
 
+// lost says that nobody was told that it was carried out.
+func lost(e *exchange) bool { return e.lost }
+
 // finalizers counts the finalizers that a patch leaves; -1: it says nothing of them.
 func (e *exchange) finalizers() int {
 	var patch struct {

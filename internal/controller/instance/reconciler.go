@@ -83,6 +83,16 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 	}
 	act := decide(facts)
 	facts.Held = held(facts)
+	if begins(facts, act) {
+		confirmed, err := r.confirm(ctx, instance)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if !confirmed {
+			logf.FromContext(ctx).Info("Starting nothing: the API server knows the object otherwise than the cache")
+			return ctrl.Result{RequeueAfter: unconfirmedRetry}, nil
+		}
+	}
 	if replacesPredecessor(facts, act) {
 		waiting, err := r.stopPredecessors(ctx, instance)
 		if err != nil {
@@ -124,6 +134,9 @@ func (r *Reconciler) report(ctx context.Context, facts *status.Facts) (ctrl.Resu
 	}
 	return result, err
 }
+
+// unconfirmedRetry is how soon a pass is made again over an object that the API server knows otherwise: the cache is about to show it.
+const unconfirmedRetry = time.Second
 
 // silentRetry is how soon a pass is made again whose status could not be written.
 const silentRetry = 2 * time.Second
@@ -209,6 +222,12 @@ func keepsData(spec *v1alpha1.DrasiInstanceSpec) bool {
 	return spec.Storage != nil && (spec.Storage.OnDelete == "Retain" || spec.Storage.OnDelete == "" && spec.Storage.Type == v1alpha1.StoragePersistent)
 }
 
+// begins says whether a server is about to be started for an object that has none. The cache may show an object that has long been released or is
+// elsewhere by now: its server would have nobody.
+func begins(f *status.Facts, act action) bool {
+	return act == actionEnsure && (f.Runtime == nil || f.Runtime.State == platform.StateStopped)
+}
+
 // replacesPredecessor says whether what runs for an earlier object of the same name must end: before the server of this one starts, and also where
 // no server of the name shall run.
 func replacesPredecessor(f *status.Facts, act action) bool {
@@ -248,7 +267,7 @@ func (r *Reconciler) stopPredecessors(ctx context.Context, instance *v1alpha1.Dr
 	return waiting, nil
 }
 
-// confirm asks the API server itself whether the object still has the UID of the cached one.
+// confirm asks the API server itself whether the object is still the cached one, and nobody has deleted it or placed it elsewhere.
 func (r *Reconciler) confirm(ctx context.Context, instance *v1alpha1.DrasiInstance) (bool, error) {
 	now := &v1alpha1.DrasiInstance{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(instance), now); err != nil {
@@ -257,5 +276,5 @@ func (r *Reconciler) confirm(ctx context.Context, instance *v1alpha1.DrasiInstan
 		}
 		return false, fmt.Errorf("confirm the object: %w", err)
 	}
-	return now.UID == instance.UID, nil
+	return now.UID == instance.UID && now.DeletionTimestamp.IsZero() && now.Status.Host == r.Host, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/draas-io/draas/api/v1alpha1"
 	"github.com/draas-io/draas/internal/controller/probe"
+	"github.com/draas-io/draas/internal/controller/status"
 	"github.com/draas-io/draas/internal/platform"
 	"github.com/draas-io/draas/internal/platform/fake"
 )
@@ -169,5 +171,52 @@ func TestAStoppedInstanceEndsTheServerOfAnEarlierObjectOfItsName(t *testing.T) {
 	}
 	if got := p.ready(t, request); got != v1alpha1.ReasonStopped {
 		t.Errorf("Ready is %s", got)
+	}
+}
+
+func TestNothingIsStartedForAnObjectThatTheAPIServerKnowsOtherwise(t *testing.T) {
+	for name, mutate := range map[string]func(*v1alpha1.DrasiInstance){
+		"gone":      nil,
+		"made anew": func(i *v1alpha1.DrasiInstance) { i.UID = "uid-2" },
+		"elsewhere": func(i *v1alpha1.DrasiInstance) { i.Status.Host = "node-b" },
+		"deleted":   func(i *v1alpha1.DrasiInstance) { i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t)
+			request := p.create(t, func(*v1alpha1.DrasiInstance) {})
+			live := clientfake.NewClientBuilder().WithScheme(p.client.Scheme())
+			if mutate != nil {
+				now := &v1alpha1.DrasiInstance{}
+				if err := p.client.Get(t.Context(), request.NamespacedName, now); err != nil {
+					t.Fatal(err)
+				}
+				mutate(now)
+				live.WithObjects(now)
+			}
+			p.Live = live.Build()
+			if result := p.pass(t, request); result.RequeueAfter <= 0 {
+				t.Error("no other pass is made")
+			}
+			if got := p.world.Count(fake.OpEnsure); got > 0 || p.writes > 0 {
+				t.Errorf("%d times Ensure, %d writes", got, p.writes)
+			}
+		})
+	}
+}
+
+func TestTheAPIServerIsAskedBeforeAServerStartsWhereNoneRuns(t *testing.T) {
+	for state, want := range map[platform.State]bool{
+		"": true, platform.StateStopped: true, platform.StateWaiting: false, platform.StateRunning: false, platform.StateStopping: false,
+	} {
+		facts := &status.Facts{}
+		if state != "" {
+			facts.Runtime = &platform.Observed{State: state}
+		}
+		if got := begins(facts, actionEnsure); got != want {
+			t.Errorf("state %q: %t", state, got)
+		}
+		if begins(facts, actionStop) {
+			t.Errorf("state %q: asked before a stop", state)
+		}
 	}
 }

@@ -104,7 +104,15 @@ lint-api: $(GOLANGCI_LINT) ## Run kube-api-linter on the API types alone.
 
 .PHONY: test
 test: ## Run all tests on a real etcd and kube-apiserver, with the race detector where there is a C compiler. (PKG=, TESTARGS=)
+ifeq ($(strip $(PKG) $(TESTARGS)),./...)
+	@$(MAKE) --no-print-directory -k -j2 test-packages test-suite
+else
 	@sh hack/test.sh $(PKG) $(TESTARGS)
+endif
+
+.PHONY: test-packages test-suite
+test-packages test-suite: test-%:
+	@sh hack/test.sh $*
 
 .PHONY: contract
 contract: ## Run the contract suite against the simulated server, or a real one. (DRASI_SERVER=, PLUGINS_DIR=, TESTARGS=)
@@ -122,7 +130,7 @@ bench: ## Measure apply to Ready, crashes, adoption, memory and idle cost. (CASE
 	go run ./test/bench -cases '$(CASES)' -n $(N) $(if $(OUT),-out '$(OUT)') $(BENCHARGS)
 
 .PHONY: soak
-soak: ## Run the long forms of the fault tests: hours rather than minutes. (KILLS=, STARTS=, OUTAGE=, IDLE=)
+soak: ## Run the long forms of the fault tests: over an hour. (KILLS=, STARTS=, OUTAGE=, IDLE=)
 	DRAAS_STORM_KILLS=$(KILLS) DRAAS_FAILOVER_STARTS=$(STARTS) DRAAS_OUTAGE=$(OUTAGE) DRAAS_CRASH_ALL=1 \
 		sh hack/test.sh ./test/integration -timeout 3h -ginkgo.timeout 3h -ginkgo.v -ginkgo.label-filter='storm || crash || failover || flood || outage'
 	go run ./test/bench -cases idle -idle $(IDLE)s

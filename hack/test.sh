@@ -1,5 +1,7 @@
 #!/bin/sh
-# Runs `go test` with the given arguments on a local control plane, with the race detector where it can be had.
+# Runs `go test` with the given arguments on a local control plane, with the race detector where it can be had. Two words stand for more:
+#   packages  every package but the integration suite
+#   suite     the integration suite: it waits more than it works, so two processes share its specs, each with a control plane of its own
 set -eu
 cc=$(go env CC)
 race=
@@ -14,4 +16,13 @@ else
 fi
 KUBEBUILDER_ASSETS=$(go run ./hack/assets)
 export KUBEBUILDER_ASSETS
+case "$*" in
+packages)
+	# shellcheck disable=SC2046 # one word each
+	set -- $(go list ./... | grep -v '/test/integration$')
+	;;
+suite)
+	exec go run github.com/onsi/ginkgo/v2/ginkgo run $race --procs=2 --timeout=40m --output-interceptor-mode=none ./test/integration
+	;;
+esac
 exec go test $race -timeout 30m "$@"

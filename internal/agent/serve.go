@@ -70,8 +70,12 @@ func (a *hostAgent) serve(ctx context.Context, connect Connect) error {
 	if err := manager.Add(beats); err != nil {
 		return fmt.Errorf("add the heartbeat: %w", err)
 	}
+	came, err := newArrivals(ctx, manager.GetAPIReader(), a.options.Host)
+	if err != nil {
+		return err
+	}
 	prober := probe.New(a.drivers[v1alpha1.PlatformProcess], a.clock, a.waker.wake)
-	if err := a.register(lifetime, manager, beats.pulse, prober); err != nil {
+	if err := a.register(lifetime, manager, beats.pulse, prober, came); err != nil {
 		return err
 	}
 	if err := a.addReaper(ctx, manager, beats, prober); err != nil {
@@ -108,7 +112,7 @@ func (a *hostAgent) newManager(config *rest.Config) (ctrl.Manager, error) {
 }
 
 // register puts everything that an agent does with the API server into the manager.
-func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager, pulse *pulse, prober *probe.Prober) error {
+func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager, pulse *pulse, prober *probe.Prober, came *arrivals) error {
 	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health check: %w", err)
 	}
@@ -125,11 +129,11 @@ func (a *hostAgent) register(ctx context.Context, manager ctrl.Manager, pulse *p
 		Prober:   prober,
 		Recorder: manager.GetEventRecorder("draas-agent"),
 		Host:     a.options.Host, HostAddress: a.options.Address, Platform: v1alpha1.PlatformProcess, Lifetime: ctx,
-		Silent: pulse.silent,
+		Silent: pulse.silent, Arrived: func(i *v1alpha1.DrasiInstance) bool { return came.take(i) },
 	})
 	err := builder.ControllerManagedBy(manager).
 		Named("instance").
-		For(&v1alpha1.DrasiInstance{}, builder.WithPredicates(predicate.Funcs{UpdateFunc: worthAPass})).
+		For(&v1alpha1.DrasiInstance{}, builder.WithPredicates(came.noting(predicate.Funcs{UpdateFunc: worthAPass}))).
 		WatchesRawSource(a.waker.source()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers, ReconciliationTimeout: passTimeout, RateLimiter: status.RateLimiter(),

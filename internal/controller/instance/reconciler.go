@@ -43,6 +43,8 @@ type Config struct {
 	Platform v1alpha1.Platform
 	// Silent says that somebody else may be about to write statuses in place of this pipeline: it must not write any. Servers are driven all the same. Nil: nobody ever is.
 	Silent func() bool
+	// Arrived tells of an instance of which the cache cannot be showing an old view: it is started without a question. Nil: of none.
+	Arrived func(*v1alpha1.DrasiInstance) bool
 	// Lifetime ends the asking of servers; it outlives a single reconcile.
 	Lifetime context.Context //nolint:containedctx // it is a lifetime, not a call's context
 }
@@ -83,7 +85,7 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 	}
 	act := decide(facts)
 	facts.Held = held(facts)
-	if begins(facts, act) {
+	if begins(facts, act) && (r.Arrived == nil || !r.Arrived(instance)) {
 		confirmed, err := r.confirm(ctx, instance)
 		if err != nil {
 			return ctrl.Result{}, err

@@ -204,6 +204,17 @@ func TestNothingIsStartedForAnObjectThatTheAPIServerKnowsOtherwise(t *testing.T)
 	}
 }
 
+func TestNobodyIsAskedAboutAnObjectThatHasJustArrived(t *testing.T) {
+	p := newPipeline(t)
+	request := p.create(t, func(*v1alpha1.DrasiInstance) {})
+	p.Live = clientfake.NewClientBuilder().WithScheme(p.client.Scheme()).Build()
+	p.Arrived = func(i *v1alpha1.DrasiInstance) bool { return i.Name == request.Name }
+	p.pass(t, request)
+	if got := p.world.Count(fake.OpEnsure); got != 1 {
+		t.Errorf("%d times Ensure", got)
+	}
+}
+
 func TestTheAPIServerIsAskedBeforeAServerStartsWhereNoneRuns(t *testing.T) {
 	for state, want := range map[platform.State]bool{
 		"": true, platform.StateStopped: true, platform.StateWaiting: false, platform.StateRunning: false, platform.StateStopping: false,

@@ -85,25 +85,14 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 	}
 	act := decide(facts)
 	facts.Held = held(facts)
-	if begins(facts, act) && (r.Arrived == nil || !r.Arrived(instance)) {
-		confirmed, err := r.confirm(ctx, instance)
-		if err != nil {
-			return ctrl.Result{}, err
-		}
-		if !confirmed {
-			logf.FromContext(ctx).Info("Starting nothing: the API server knows the object otherwise than the cache")
-			return ctrl.Result{RequeueAfter: unconfirmedRetry}, nil
-		}
-	}
-	if replacesPredecessor(facts, act) {
-		waiting, err := r.stopPredecessors(ctx, instance)
-		if err != nil {
-			return ctrl.Result{}, err
-		}
-		if waiting {
-			facts.Failure, facts.RetryAfter = "the server of an earlier object of the same name must end first", time.Second
-			return r.report(ctx, facts)
-		}
+	switch early, err := r.clear(ctx, facts, act); {
+	case err != nil:
+		return ctrl.Result{}, err
+	case early && facts.Failure == "":
+		// What is known of the object may be old: nothing true can be said of it.
+		return ctrl.Result{RequeueAfter: facts.RetryAfter}, nil
+	case early:
+		return r.report(ctx, facts)
 	}
 	actErr := r.act(ctx, facts, act)
 	if act != actionNone {
@@ -120,6 +109,31 @@ func (r *Reconciler) pass(ctx context.Context, instance *v1alpha1.DrasiInstance)
 		return ctrl.Result{}, err
 	}
 	return result, nil
+}
+
+// clear finds out whether a server may be started: the object must still be what the cache shows, and the server of an earlier one must have ended.
+// Early says that it may not yet; the facts say when to look again, and what there is to report.
+func (r *Reconciler) clear(ctx context.Context, facts *status.Facts, act action) (early bool, err error) {
+	instance := facts.Instance
+	if begins(facts, act) && (r.Arrived == nil || !r.Arrived(instance)) {
+		confirmed, err := r.confirm(ctx, instance)
+		if err != nil {
+			return false, err
+		}
+		if !confirmed {
+			logf.FromContext(ctx).Info("Starting nothing: the API server knows the object otherwise than the cache")
+			facts.RetryAfter = unconfirmedRetry
+			return true, nil
+		}
+	}
+	if !replacesPredecessor(facts, act) {
+		return false, nil
+	}
+	waiting, err := r.stopPredecessors(ctx, instance)
+	if waiting {
+		facts.Failure, facts.RetryAfter = "the server of an earlier object of the same name must end first", time.Second
+	}
+	return waiting, err
 }
 
 // report writes the status, and says when to look again.

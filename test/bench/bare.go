@@ -35,6 +35,11 @@ type bare struct {
 // pollEvery is how often a starting server is asked whether it is up.
 const pollEvery = time.Millisecond
 
+// httpClient makes a connection for each question.
+func httpClient() *http.Client {
+	return &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+}
+
 // bareLike takes everything over from a server of the product that runs.
 func (w *world) bareLike(instance *v1alpha1.DrasiInstance) (*bare, error) {
 	args, env, err := commandOf(pidOf(instance))
@@ -43,7 +48,7 @@ func (w *world) bareLike(instance *v1alpha1.DrasiInstance) (*bare, error) {
 	}
 	b := &bare{
 		world: w, path: args[0], args: args[1:], env: env, dir: filepath.Join(w.dir, "bare"),
-		http: &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+		http: httpClient(),
 	}
 	config := valueOf(b.args, "--config")
 	if b.config, err = os.ReadFile(config); err != nil {

@@ -54,7 +54,7 @@ func runMemory(ctx context.Context, w *world) (_ *result, err error) {
 		}
 		readings = append(readings, r)
 	}
-	found := &result{Case: "memory", Title: fmt.Sprintf("Memory of the agent's process %v after the last change.", w.options.settle)}
+	found := &result{Case: "memory", Title: fmt.Sprintf("Memory of the agent, its process for bounding output included, %v after the last change.", w.options.settle)}
 	tellMemory(found, readings, 25*mb, 64*kib)
 	found.note("Object: %s (%d B of JSON with its status).", sample, w.sizeOfAny(ctx))
 	return found, nil

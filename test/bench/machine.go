@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/draas-io/draas/internal/rotate"
 )
 
 // machine is where and when figures were measured.
@@ -106,8 +109,58 @@ func loadAverage() string {
 // memory is what a process occupies.
 type memory struct{ rssAnon, rss int64 }
 
-// memoryOf reads a process's memory, in bytes.
+// rotatorsOf are the processes that a process has started to bound the output of its servers.
+func rotatorsOf(pid int) ([]int, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("find the children of process %d: the kernel does not tell them", pid)
+	}
+	var found []int
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("find the children of process %d: %w", pid, err)
+		}
+		for child := range strings.FieldsSeq(string(text)) {
+			line, err := os.ReadFile("/proc/" + child + "/cmdline")
+			if err != nil || !strings.HasPrefix(string(line), rotate.Name+"\x00") {
+				continue
+			}
+			id, err := strconv.Atoi(child)
+			if err != nil {
+				return nil, fmt.Errorf("find the children of process %d: %w", pid, err)
+			}
+			found = append(found, id)
+		}
+	}
+	return found, nil
+}
+
+// memoryOf reads the memory of a process and its rotators, in bytes.
 func memoryOf(pid int) (memory, error) {
+	sum, err := memoryOfOne(pid)
+	if err != nil {
+		return memory{}, err
+	}
+	rotators, err := rotatorsOf(pid)
+	if err != nil {
+		return memory{}, err
+	}
+	for _, rotator := range rotators {
+		m, err := memoryOfOne(rotator)
+		if err != nil {
+			return memory{}, err
+		}
+		sum.rssAnon += m.rssAnon
+		sum.rss += m.rss
+	}
+	return sum, nil
+}
+
+func memoryOfOne(pid int) (memory, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return memory{}, err
@@ -138,8 +191,24 @@ func parseMemory(status string) (memory, error) {
 	return m, nil
 }
 
-// cpuOf is the processor time that a process has used, in the kernel's ticks of 10 ms.
+// cpuOf is the processor time that a process and its rotators have used, in the kernel's ticks of 10 ms.
 func cpuOf(pid int) (time.Duration, error) {
+	rotators, err := rotatorsOf(pid)
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, id := range append(rotators, pid) {
+		used, err := cpuOfOne(id)
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+func cpuOfOne(pid int) (time.Duration, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, err

@@ -36,6 +36,7 @@ type options struct {
 	kills   int
 	adopt   int
 	rounds  int
+	floods  int
 	counts  []int
 	objects int
 	idle    time.Duration
@@ -66,6 +67,7 @@ func benches() []bench {
 		{"crash", "kill -9 to the successor, and to the API", runCrash},
 		{"adopt", "a new agent finds the servers of a killed one", runAdopt},
 		{"writes", "API writes for each step of a life", runWrites},
+		{"flood", "a server that prints as fast as it can", runFlood},
 		{"idle", "processor time and writes of what is settled", runIdle},
 		{"memory", "an agent's memory, by number of instances", runMemory},
 		{"controller", "the controller's memory and cold start, by number of instances", runController},
@@ -90,6 +92,7 @@ func parseOptions(args []string) (options, error) {
 	flags.IntVar(&o.kills, "kills", 200, "crash: how many kills")
 	flags.IntVar(&o.adopt, "adopt", 200, "adopt: how many servers")
 	flags.IntVar(&o.rounds, "rounds", 10, "adopt: how many starts of the agent")
+	flags.IntVar(&o.floods, "floods", 100, "flood: how many floods")
 	flags.StringVar(&counts, "counts", "0,50,200", "idle, memory: numbers of instances; idle takes the first and the last")
 	flags.IntVar(&o.objects, "objects", 10000, "controller: how many instances")
 	flags.DurationVar(&o.idle, "idle", time.Minute, "idle: how long to look")

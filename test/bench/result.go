@@ -53,9 +53,12 @@ type bound struct {
 }
 
 // series adds a distribution of milliseconds.
-func (r *result) series(k kind, name string, values series) {
+func (r *result) series(k kind, name string, values series) { r.seriesOf(k, name, ms, values) }
+
+// seriesOf adds a distribution in any unit.
+func (r *result) seriesOf(k kind, name, unit string, values series) {
 	s := values.summarise()
-	r.Figures = append(r.Figures, figure{Name: name, Kind: k, Unit: ms, Series: &s})
+	r.Figures = append(r.Figures, figure{Name: name, Kind: k, Unit: unit, Series: &s})
 }
 
 // judged adds a distribution of milliseconds with goals. Of fewer than 100 values no p99 is judged.

@@ -221,7 +221,12 @@ var _ = Describe("Faults of a host", func() {
 		Expect(pid(awaitRunning(ctx, quiet))).To(Equal(pid(quiet)))
 		end()
 		AddReportEntry(fmt.Sprintf("%d bytes of output in %v, at most %d of them on disk", flood, took.Round(time.Millisecond), most.Load()))
-		Expect(most.Load()).To(BeNumerically("<", int64(flood)/2), "it is cut while it grows")
+		// Who may not give the rotator priority has it wait for its turn.
+		bound := int64(64 << 20)
+		if os.Geteuid() != 0 {
+			bound = int64(flood) / 2
+		}
+		Expect(most.Load()).To(BeNumerically("<", bound), "it is cut while it grows")
 		Eventually(func() int64 { return sizeBelow(filepath.Join(h.stateDir, "instances")) }).Should(BeNumerically("<", 17<<20), "twice the limit, and what else there is")
 		Expect(starts(loud.Name)).To(Equal(1))
 		release()

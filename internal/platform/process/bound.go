@@ -3,134 +3,143 @@
 package process
 
 import (
-	"encoding/binary"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/draas-io/draas/internal/rotate"
 )
 
-// outputs keeps the output files of all servers near their limit. The kernel tells of the first write to a file that was quiet; while it is
-// written to, it is looked at.
+const (
+	// rotatorPause is how long after its end a rotator is started again.
+	rotatorPause = time.Second
+	// rotatorPatience is how long a rotator may take to read what it is told, and to end when it is no longer needed.
+	rotatorPatience = 2 * time.Second
+)
+
+// outputs has the output files of all servers kept near their limit, by a process that package rotate is.
 type outputs struct {
-	d     *Driver
-	known map[string]*output
-	// started is told of each start of a server, and written of each watch that has fired.
-	started chan struct{}
-	written chan int32
-	// inotify is nil where the kernel gives none: then every file is looked at from time to time.
-	inotify *os.File
-	fd      int
-	watches map[int32]*output
+	d *Driver
+	// mu guards feed, which leads to the rotator; nil: there is none.
+	mu   sync.Mutex
+	feed *os.File
 }
 
-func newOutputs(d *Driver) *outputs {
-	b := &outputs{d: d, known: map[string]*output{}, started: make(chan struct{}, 1), written: make(chan int32), watches: map[int32]*output{}}
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+func newOutputs(d *Driver) *outputs { return &outputs{d: d} }
+
+// add has the files of units looked after, which exist. One who has added them may let a server write to them.
+func (b *outputs) add(units ...*unit) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.feed == nil {
+		// The next rotator is told of all.
+		return
+	}
+	var text strings.Builder
+	for _, u := range units {
+		text.WriteString(u.home.stdout() + "\x00" + u.home.stderr() + "\x00")
+	}
+	// A pipe holds more than what is told at a time, so this waits only for one that does not read any more. It is replaced.
+	err := b.feed.SetWriteDeadline(time.Now().Add(rotatorPatience))
+	if err == nil {
+		_, err = b.feed.WriteString(text.String())
+	}
 	if err != nil {
-		d.log.Error(err, "output files are looked at from time to time only")
-		return b
-	}
-	b.fd, b.inotify = fd, os.NewFile(uintptr(fd), "inotify")
-	return b
-}
-
-// poke has the files looked at that nobody watches yet.
-func (b *outputs) poke() {
-	select {
-	case b.started <- struct{}{}:
-	default:
+		b.d.log.Error(err, "cannot tell the rotator of output files")
+		b.detach()
 	}
 }
 
-// run keeps the files near their limit until the driver is closed.
+// detach closes the feed, at whose end the rotator ends. The caller holds the lock.
+func (b *outputs) detach() {
+	if b.feed != nil {
+		_ = b.feed.Close()
+		b.feed = nil
+	}
+}
+
+// run keeps a rotator running until the driver is closed.
 func (b *outputs) run() {
-	due := make(chan struct{}, 1)
-	fresh := true
-	for {
-		cancel := b.d.clock.AfterFunc(b.lookAll(fresh), func() {
-			select {
-			case due <- struct{}{}:
-			default:
-			}
-		})
-		fresh = false
-		select {
-		case <-b.d.done:
-			cancel()
-			if b.inotify != nil {
-				_ = b.inotify.Close()
-			}
-			return
-		case <-due:
-		case <-b.started:
-			fresh = true
-		case watch := <-b.written:
-			if o := b.watches[watch]; o != nil {
-				delete(b.watches, watch)
-				o.stir(b.d.clock.Now())
-			}
-		}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-b.d.done
 		cancel()
-	}
-}
-
-// lookAll looks at each file that is due, and returns the time until the next one is. With fresh, a file that is not watched yet is due.
-func (b *outputs) lookAll(fresh bool) time.Duration {
-	pause, now := outputLatest, b.d.clock.Now()
-	present := map[string]*output{}
-	for _, u := range b.d.all() {
-		for _, path := range []string{u.home.stdout(), u.home.stderr()} {
-			o := b.known[path]
-			if o == nil {
-				o = u.output(path)
-			}
-			present[path] = o
-			if left := o.seen.Add(o.wait).Sub(now); left <= 0 || left > outputLatest || fresh && !o.armed {
-				b.look(o, now)
-			}
-			pause = min(pause, max(o.seen.Add(o.wait).Sub(now), 0))
-		}
-	}
-	b.known = present
-	return pause
-}
-
-// look looks at one file, and has the kernel tell of the next write to it.
-func (b *outputs) look(o *output, now time.Time) {
-	if err := o.look(now); err != nil {
-		b.d.log.Error(err, "cannot bound an output file", "file", o.path)
-	}
-	if o.armed || b.inotify == nil {
-		return
-	}
-	watch, err := unix.InotifyAddWatch(b.fd, o.path, unix.IN_MODIFY|unix.IN_ONESHOT)
-	if err != nil {
-		return
-	}
-	b.watches[int32(watch)], o.armed = o, true
-}
-
-// read passes on which watches have fired.
-func (b *outputs) read() {
-	if b.inotify == nil {
-		return
-	}
-	buffer := make([]byte, 4096)
+	}()
 	for {
-		n, err := b.inotify.Read(buffer)
-		if err != nil {
+		err := b.rotate(ctx)
+		if ctx.Err() != nil {
 			return
 		}
-		for rest := buffer[:n]; len(rest) >= unix.SizeofInotifyEvent; {
-			const nameLength = 12
-			watch := int32(binary.NativeEndian.Uint32(rest))
-			rest = rest[unix.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(rest[nameLength:])):]
-			select {
-			case b.written <- watch:
-			case <-b.d.done:
-				return
-			}
+		b.d.log.Error(err, "output files are not bounded until the rotator is started again", "pause", rotatorPause.String())
+		again := make(chan struct{})
+		forget := b.d.clock.AfterFunc(rotatorPause, func() { close(again) })
+		select {
+		case <-ctx.Done():
+			forget()
+			return
+		case <-again:
 		}
+	}
+}
+
+// rotate runs a rotator until it ends or ctx does, and returns why it has ended.
+func (b *outputs) rotate(ctx context.Context) error {
+	rotator := exec.CommandContext(ctx, b.d.launcher)
+	rotator.Args = rotate.Command(b.d.logLimit)
+	// Nothing of the agent's environment; and what a terminal sends to the agent is not for it.
+	rotator.Env, rotator.SysProcAttr = []string{}, &syscall.SysProcAttr{Setsid: true}
+	said, err := rotator.StdoutPipe()
+	if err != nil {
+		return fmt.Errorf("start the rotator: %w", err)
+	}
+	reads, feed, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("start the rotator: %w", err)
+	}
+	rotator.Stdin, rotator.WaitDelay = reads, rotatorPatience
+	rotator.Cancel = func() error {
+		b.attach(nil)
+		return nil
+	}
+	b.attach(feed)
+	err = rotator.Start()
+	_ = reads.Close()
+	if err != nil {
+		b.attach(nil)
+		return fmt.Errorf("start the rotator: %w", err)
+	}
+	// One that was started anew knows nothing yet.
+	b.add(b.d.all()...)
+	b.hear(said)
+	err = rotator.Wait()
+	b.attach(nil)
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	return fmt.Errorf("run the rotator: %w", err)
+}
+
+// attach replaces the feed, at whose end the rotator ends.
+func (b *outputs) attach(feed *os.File) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.detach()
+	b.feed = feed
+}
+
+// hear logs what the rotator says, until it ends.
+func (b *outputs) hear(said io.Reader) {
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		b.d.log.Info("output files may not be bounded as they should be", "why", lines.Text())
 	}
 }

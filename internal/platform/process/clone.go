@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/draas-io/draas/internal/launcher"
+	"github.com/draas-io/draas/internal/rotate"
 )
 
 // launchDeadline is how long a launcher may take from the word to exec. It has next to nothing to do then.
@@ -77,7 +78,7 @@ func openOutputs(h home) (descriptors, error) {
 	}
 	opened := descriptors{null}
 	for _, path := range []string{h.stdout(), h.stderr()} {
-		file, err := openOwn(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT)
+		file, err := rotate.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT)
 		if err != nil {
 			return opened, err
 		}

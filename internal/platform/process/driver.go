@@ -119,7 +119,6 @@ func (d *Driver) open(ctx context.Context) error {
 		u.poke()
 	}
 	d.loops.Go(d.outputs.run)
-	d.loops.Go(d.outputs.read)
 	return nil
 }
 

@@ -149,6 +149,7 @@ func (u *unit) spawn(in *input, run *run, born string) error {
 	u.p = made.proc
 	err = u.d.hooks.around(PointRecord, func() error { return u.commit(next) })
 	if err == nil {
+		u.d.outputs.add(u)
 		err = made.release(u.d.hooks)
 	}
 	if err == nil && u.p.dead() && u.pending() {

@@ -7,94 +7,18 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
+
+	"github.com/draas-io/draas/internal/rotate"
 )
 
 // exitLines is how much of an output goes into an Exit.
 const exitLines = 4096
 
-// How often output files are looked at: often while they grow, so that they stay near their limit, and seldom when nothing happens.
-const (
-	outputSoonest = 2 * time.Millisecond
-	// outputSoon is when a file is looked at after the first write to it: a disk takes some 10 MiB in that time.
-	outputSoon   = 10 * time.Millisecond
-	outputLatest = 2 * time.Second
-)
-
-// output is an output file of an instance. The server appends to it by itself, so that nothing blocks it when nobody looks.
+// output is an output file of an instance. The server appends to it by itself, so that nothing blocks it when nobody looks; package rotate keeps it
+// near the limit.
 type output struct {
 	path  string
 	limit int64
-
-	// size is what it had when it was looked at last, seen when that was; wait is when to look again.
-	size int64
-	seen time.Time
-	wait time.Duration
-	// armed says that the kernel will tell of the next write.
-	armed bool
-}
-
-// previous is where the file's older part is kept.
-func (o *output) previous() string { return o.path + ".1" }
-
-// stir notes that a file is being written to again. Its speed counts from now on.
-func (o *output) stir(now time.Time) {
-	o.armed = false
-	if o.wait > outputSoon {
-		o.seen, o.wait = now, outputSoon
-	}
-}
-
-// look cuts the file if it has become too big, and decides when to look again.
-func (o *output) look(now time.Time) error {
-	passed := now.Sub(o.seen)
-	o.seen = now
-	found, err := os.Stat(o.path)
-	if err != nil {
-		o.wait = outputLatest
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	size := found.Size()
-	grown := size - o.size
-	if size > o.limit {
-		err = o.cut(size)
-		size = sizeOf(o.path)
-	}
-	switch {
-	case err != nil:
-		// Nothing can be written, perhaps not even cut: there is no hurry.
-		o.wait = outputLatest
-	case grown <= 0:
-		o.wait = min(max(2*o.wait, outputSoonest), outputLatest)
-	case passed > 0:
-		// Half the time that it takes to fill the file at this speed.
-		full := time.Duration(float64(o.limit-size) / float64(grown) * float64(passed))
-		o.wait = min(max(full/2, outputSoonest), outputLatest)
-	default:
-		o.wait = outputSoonest
-	}
-	o.size = size
-	return err
-}
-
-// cut keeps the last part of the file beside it and empties it. What is written in between is lost, and nobody waits.
-func (o *output) cut(size int64) error {
-	from, err := openOwn(o.path, os.O_RDWR)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = from.Close() }()
-	into, err := openOwn(o.previous(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	if err == nil {
-		begin := max(size-o.limit, 0)
-		_, err = io.Copy(into, io.LimitReader(io.NewSectionReader(from, begin, size-begin), o.limit))
-		err = errors.Join(err, into.Close())
-	}
-	// A disk that is full is all the more a reason to empty the file.
-	return errors.Join(err, from.Truncate(0))
 }
 
 // start is where a run's part of an output begins.
@@ -112,9 +36,8 @@ const room = 64 << 10
 func (o *output) begin() start {
 	size := sizeOf(o.path)
 	if size > 0 && size+room > o.limit {
-		if err := o.cut(size); err == nil {
-			size = 0
-		}
+		_ = rotate.Cut(o.path, o.limit)
+		size = sizeOf(o.path)
 	}
 	cut := o.lastCut()
 	return start{from: size, cut: &cut}
@@ -122,7 +45,7 @@ func (o *output) begin() start {
 
 // lastCut tells cuts apart: it is when the part that was cut off was written.
 func (o *output) lastCut() int64 {
-	found, err := os.Stat(o.previous())
+	found, err := os.Stat(rotate.Previous(o.path))
 	if err != nil {
 		return 0
 	}
@@ -147,7 +70,7 @@ func (o *output) tail(s start, limit int) ([]byte, error) {
 	if err != nil || size >= int64(limit) {
 		return text, err
 	}
-	before, _, err := lastOf(o.previous(), 0, limit-len(text))
+	before, _, err := lastOf(rotate.Previous(o.path), 0, limit-len(text))
 	return append(before, text...), err
 }
 

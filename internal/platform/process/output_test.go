@@ -8,10 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/draas-io/draas/internal/platform"
+	"github.com/draas-io/draas/internal/rotate"
 )
 
 func TestAFloodOfOutputIsBoundedAndBlocksNothing(t *testing.T) {
@@ -20,11 +21,55 @@ func TestAFloodOfOutputIsBoundedAndBlocksNothing(t *testing.T) {
 	h.running("a", "h")
 	stdout := h.home("a").stdout()
 	until(t, "the output is bounded", func() bool {
-		return sizeOf(stdout) <= h.options.LogLimit && sizeOf(stdout+".1") == h.options.LogLimit
+		return sizeOf(stdout) <= h.options.LogLimit && sizeOf(rotate.Previous(stdout)) > 0
 	})
-	text, err := os.ReadFile(stdout + ".1")
-	if err != nil || !bytes.HasSuffix(text, []byte("0123456789abcde\n")) {
+	text, err := os.ReadFile(rotate.Previous(stdout))
+	if err != nil || int64(len(text)) > h.options.LogLimit || !bytes.HasSuffix(text, []byte("0123456789abcde\n")) {
 		t.Errorf("what was cut off: %d bytes, %v", len(text), err)
+	}
+}
+
+// rotatorOf is the process that bounds the output of a host, found by its limit; 0: there is none.
+func rotatorOf(t *testing.T, h *host) int {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Join(rotate.Command(h.options.LogLimit), "\x00") + "\x00"
+	for _, line := range lines {
+		if text, err := os.ReadFile(line); err == nil && string(text) == want {
+			return number(t, filepath.Base(filepath.Dir(line)))
+		}
+	}
+	return 0
+}
+
+func TestARotatorThatIsKilledIsReplacedByOneThatKnowsEveryFile(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.LogLimit = 1<<20 + 1 })
+	h.ensure(desired("a", "h"))
+	h.running("a", "h")
+	first := 0
+	until(t, "a rotator", func() bool {
+		first = rotatorOf(t, h)
+		return first != 0
+	})
+	kill(t, first, syscall.SIGKILL)
+	file, err := os.OpenFile(h.home("a").stderr(), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := file.Write(make([]byte, 2<<20)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the output is bounded", func() bool { return sizeOf(file.Name()) == 0 })
+	if second := rotatorOf(t, h); second == first || second == 0 {
+		t.Errorf("the rotator is process %d, before %d", second, first)
+	}
+	h.close()
+	if left := rotatorOf(t, h); left != 0 {
+		t.Errorf("process %d outlives the driver", left)
 	}
 }
 
@@ -79,7 +124,7 @@ func TestLastLines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &output{path: filepath.Join(t.TempDir(), "out"), limit: 1 << 20}
-			for path, text := range map[string]string{o.previous(): c.old, o.path: c.now} {
+			for path, text := range map[string]string{rotate.Previous(o.path): c.old, o.path: c.now} {
 				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -88,42 +133,6 @@ func TestLastLines(t *testing.T) {
 				t.Errorf("got %d bytes %.40q, want %d bytes %.40q", len(got), got, len(c.want), c.want)
 			}
 		})
-	}
-}
-
-func TestAQuietOutputIsLookedAtSeldomAndAGrowingOneOften(t *testing.T) {
-	o := &output{path: filepath.Join(t.TempDir(), "out"), limit: 1000}
-	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	look := func(text string) time.Duration {
-		t.Helper()
-		file, err := os.OpenFile(o.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := file.WriteString(text); err != nil {
-			t.Fatal(err)
-		}
-		if err := file.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := o.look(now); err != nil {
-			t.Fatal(err)
-		}
-		now = now.Add(o.wait)
-		return o.wait
-	}
-	for range 10 {
-		look("")
-	}
-	if wait := look(""); wait != outputLatest {
-		t.Errorf("a quiet file is looked at after %s", wait)
-	}
-	if wait := look(strings.Repeat("x", 900)); wait >= outputLatest/4 {
-		t.Errorf("a file that is nearly full is looked at after %s", wait)
-	}
-	look(strings.Repeat("x", 200))
-	if size := sizeOf(o.path); size != 0 {
-		t.Errorf("the file still has %d bytes", size)
 	}
 }
 
@@ -146,7 +155,7 @@ func TestTheOutputOfARunIsWholeAfterACutAndRegrowth(t *testing.T) {
 	run := o.begin()
 	// Cut during the run, and longer again than it was when the run began.
 	write("early\n")
-	if err := o.cut(sizeOf(o.path)); err != nil {
+	if err := rotate.Cut(o.path, o.limit); err != nil {
 		t.Fatal(err)
 	}
 	write(strings.Repeat("n", 200) + "\n")
@@ -163,7 +172,7 @@ func TestARunBeginsWithRoomInItsOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := o.begin()
-	if run.from != 0 || sizeOf(o.path) != 0 || sizeOf(o.previous()) != int64(len(old)) {
+	if run.from != 0 || sizeOf(o.path) != 0 || sizeOf(rotate.Previous(o.path)) != int64(len(old)) {
 		t.Errorf("it begins at %d of %d", run.from, sizeOf(o.path))
 	}
 	if err := os.WriteFile(o.path, []byte("new\n"), 0o600); err != nil {
@@ -185,17 +194,24 @@ func TestAGibibyteOfOutputBlocksNobodyAndStaysWithinItsCap(t *testing.T) {
 	stdout, most := h.home("loud").stdout(), int64(0)
 	loud := h.simRunning("loud", "h")
 	until(t, "all is written", func() bool {
-		most = max(most, sizeOf(stdout)+sizeOf(stdout+".1"))
+		most = max(most, sizeOf(stdout)+sizeOf(rotate.Previous(stdout)))
 		return written(t, loud.PID) >= 1<<30
 	})
 	h.stop("other", patience)
 	h.in("other", platform.StateStopped)
 	until(t, "the file is cut", func() bool { return sizeOf(stdout) <= h.options.limit() })
 	t.Logf("at most %d MiB on disk", most>>20)
-	if most >= 1<<29 {
-		t.Errorf("there were %d MiB on disk at once: it was not cut while it was written", most>>20)
+	// Twice the limit is what there is while the rotator is given a processor; what is beyond is for when it is not. docs/performance.md has how far
+	// it went in many runs.
+	bound := 8 * h.options.limit()
+	if os.Geteuid() != 0 {
+		// Without priority it waits for its turn.
+		bound = 1 << 28
 	}
-	if kept := sizeOf(stdout + ".1"); kept > h.options.limit() {
+	if most > bound {
+		t.Errorf("there were %d MiB on disk at once, more than %d", most>>20, bound>>20)
+	}
+	if kept := sizeOf(rotate.Previous(stdout)); kept > h.options.limit() {
 		t.Errorf("%d bytes are kept of what was cut off", kept)
 	}
 	if o := h.simRunning("loud", "h"); o.Restarts != 0 || o.PID != loud.PID {

@@ -106,27 +106,3 @@ func makeFolder(root *os.Root, folder string, user *launcher.User) error {
 	}
 	return dir.Chown(int(user.UID), int(user.GID))
 }
-
-// openOwn opens a file of the agent's for writing. It must be a file that nothing else leads to: nothing that a server could have planted.
-func openOwn(path string, flags int) (*os.File, error) {
-	file, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	var found unix.Stat_t
-	err = unix.Fstat(int(file.Fd()), &found)
-	switch {
-	case err != nil:
-	case found.Mode&unix.S_IFMT != unix.S_IFREG:
-		err = errors.New("it is not a file")
-	case found.Nlink != 1:
-		err = fmt.Errorf("%d names lead to it", found.Nlink)
-	case found.Uid != agentUser():
-		err = fmt.Errorf("it belongs to user %d", found.Uid)
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return file, nil
-}

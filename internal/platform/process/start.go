@@ -76,7 +76,6 @@ func (u *unit) fallBack(now time.Time, checked bool, why error) {
 // started ends a successful start; why is what keeps something else from running, nil where nothing does.
 func (u *unit) started(why error) {
 	u.startError, u.changed = why, true
-	u.d.outputs.poke()
 	u.d.watch(u, u.p)
 }
 

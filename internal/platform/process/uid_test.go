@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/draas-io/draas/internal/platform"
+	"github.com/draas-io/draas/internal/rotate"
 )
 
 func TestParseUIDRange(t *testing.T) {
@@ -243,7 +244,7 @@ func TestAnOutputThatIsNoPlainFileIsNotOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"hard", "soft", "pipe", "dir"} {
-		if file, err := openOwn(filepath.Join(dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE); err == nil {
+		if file, err := rotate.Open(filepath.Join(dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE); err == nil {
 			_ = file.Close()
 			t.Errorf("%s was opened", name)
 		}

@@ -1,0 +1,68 @@
+package rotate
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+const (
+	// copying is how long it may take to copy what is kept of a file, while its server goes on writing.
+	copying = 50 * time.Millisecond
+	// late is how late the next look may come: processors have other work, and virtual ones are not always there.
+	late = 10 * time.Millisecond
+	// leastKept is the part of the limit that is kept at least, however fast the server writes.
+	leastKept = 8
+)
+
+// file is an output file.
+type file struct {
+	path  string
+	limit int64
+	// size is what it had when it was looked at last, and seen when that was.
+	size int64
+	seen time.Time
+	// watched says that the kernel will tell of the next write.
+	watched bool
+	// failed says that it could not be looked at or cut: the next list tries again.
+	failed bool
+	// gone says that it was not there.
+	gone bool
+}
+
+// look cuts the file if it is too big, or will be before long at the speed at which it grows, and tells whether it has grown.
+func (f *file) look(now time.Time) (bool, error) {
+	passed := max(now.Sub(f.seen), pause)
+	f.seen = now
+	size, err := sizeOf(f.path)
+	if f.gone = errors.Is(err, os.ErrNotExist); f.gone {
+		f.size = 0
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	grown := max(size-f.size, 0)
+	// within is what will be written in that time.
+	within := func(d time.Duration) int64 { return int64(float64(grown) * float64(d) / float64(passed)) }
+	f.size = size
+	if size <= f.limit/2 || size+within(late) <= f.limit {
+		return grown > 0, nil
+	}
+	// Both parts together stay within twice the limit: what is kept leaves room for what is written while it is copied.
+	if err := Cut(f.path, max(f.limit-within(copying), f.limit/leastKept)); err != nil {
+		return true, err
+	}
+	f.size, err = sizeOf(f.path)
+	return true, err
+}
+
+// sizeOf is how big a file is.
+func sizeOf(path string) (int64, error) {
+	var found syscall.Stat_t
+	if err := syscall.Stat(path, &found); err != nil {
+		return 0, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return found.Size, nil
+}

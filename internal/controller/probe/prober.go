@@ -130,6 +130,8 @@ func (w *worker) interval(answer *status.Probe) time.Duration {
 		return settled
 	case answer != nil && answer.APIBound && answer.Assessment.Problem == drasi.ProblemNone:
 		return 10 * time.Second
+	case age < 50*time.Millisecond:
+		return time.Millisecond
 	case age < 200*time.Millisecond:
 		return 5 * time.Millisecond
 	case age < 2*time.Second:

@@ -57,11 +57,19 @@ func runFlood(ctx context.Context, w *world) (_ *result, err error) {
 		return nil, err
 	}
 	defer r.eyes.close()
+	before, err := r.rotating()
+	if err != nil {
+		return nil, err
+	}
 	for i := range w.options.floods {
 		if err := r.flood(ctx, fmt.Sprintf("flood-%d", i)); err != nil {
 			return nil, err
 		}
 		every(i, 10, "flood")
+	}
+	after, err := r.rotating()
+	if err != nil {
+		return nil, err
 	}
 	found := &result{Case: "flood", Title: "A server that prints 1 GiB as fast as it can, one at a time; the limit of an output file is 8 MiB, and as much is kept beside it."}
 	found.seriesOf(kindFact, "most of one output on disk at once, both parts together, in each flood", "MiB", r.peak)
@@ -70,8 +78,27 @@ func runFlood(ctx context.Context, w *world) (_ *result, err error) {
 	found.series(kindBaseline, "the same, bare: nobody cuts the file", r.bare)
 	found.series(kindFact, "an answer of the server that floods (/health)", r.loud)
 	found.series(kindFact, "an answer of a quiet server beside it", r.other)
+	found.value(kindFact, "processor time of the rotator for each flood, the quiet time beside it included", ms,
+		float64((after-before)/time.Millisecond)/float64(max(w.options.floods, 1)))
 	found.note("After each flood both parts of the output had at most 16 MiB; else the case would have failed.")
 	return found, nil
+}
+
+// rotating is the processor time that the host's rotators have used.
+func (r *floodRun) rotating() (time.Duration, error) {
+	rotators, err := rotatorsOf(r.host.process.PID())
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, id := range rotators {
+		used, err := cpuOfOne(id)
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
 }
 
 // flood lets one server flood its output, and the same server do so bare.

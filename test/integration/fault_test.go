@@ -150,17 +150,19 @@ var _ = Describe("Faults that users cause", func() {
 		cordon := func(on string) {
 			Expect(world.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"unschedulable":`+on+`}}`)))).To(Succeed())
 		}
-		cordon("true")
-		instance := newInstance("fault-cordoned", h, simple)
-		create(ctx, instance)
-		Expect(condition(await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonHostCordoned), "Ready").Message).To(ContainSubstring(h.name))
-		cordon("null")
-		awaitRunning(ctx, instance)
-
+		// The controller sees hosts and instances by watches of their own: an instance that nobody takes waits until it has seen the host as it is.
 		old := newInstance("fault-version", h, simple)
 		old.Spec.Version = "9.9.9"
 		create(ctx, old)
 		Expect(condition(await(ctx, old, metav1.ConditionFalse, v1alpha1.ReasonVersionUnavailable), "Ready").Message).To(And(ContainSubstring("9.9.9"), ContainSubstring(h.name)))
+		cordon("true")
+		Expect(condition(await(ctx, old, metav1.ConditionFalse, v1alpha1.ReasonHostCordoned), "Ready").Message).To(ContainSubstring(h.name))
+		instance := newInstance("fault-cordoned", h, simple)
+		create(ctx, instance)
+		await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonHostCordoned)
+		cordon("null")
+		awaitRunning(ctx, instance)
+		await(ctx, old, metav1.ConditionFalse, v1alpha1.ReasonVersionUnavailable)
 		change(ctx, old, func(i *v1alpha1.DrasiInstance) { i.Spec.Version = "0.2.2" })
 		awaitRunning(ctx, old)
 	})
@@ -173,8 +175,12 @@ var _ = Describe("Faults that users cause", func() {
 			Expect(world.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(body)))).To(Succeed())
 		}
 		patch(`{"spec":{"namespaceSelector":{"matchLabels":{"team":"a"}}}}`)
+		// Of a version that the host does not have: else it would be placed by a controller that has not seen the host's change yet.
 		instance := newInstance("fault-selector", h, simple)
+		instance.Spec.Version = "9.9.9"
 		create(ctx, instance)
+		await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonNamespaceNotAdmitted)
+		change(ctx, instance, func(i *v1alpha1.DrasiInstance) { i.Spec.Version = "0.2.2" })
 		await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonNamespaceNotAdmitted)
 		patch(`{"spec":{"namespaceSelector":null,"outOfService":true}}`)
 		await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonNoHost)

@@ -157,6 +157,10 @@ func label(ref platform.Ref) string {
 func loadJournal(h home, uid string) (*record, error) {
 	text, err := os.ReadFile(h.journal())
 	if errors.Is(err, os.ErrNotExist) {
+		// It may have been moved away since somebody looked.
+		if _, err := os.Lstat(h.path); err != nil {
+			return nil, fmt.Errorf("read the journal: %w", err)
+		}
 		return &record{FormatVersion: journalFormat, UID: uid, Want: wantStopped}, nil
 	}
 	if err != nil {

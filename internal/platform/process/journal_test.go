@@ -148,6 +148,17 @@ func TestAForgedJournalHasNoSignalSentToAnybody(t *testing.T) {
 	}
 }
 
+func TestADirectoryThatIsGoneIsNotTakenForOneWithoutAJournal(t *testing.T) {
+	there := home{path: t.TempDir()}
+	if read, err := loadJournal(there, "a"); err != nil || read.Want != wantStopped {
+		t.Errorf("without a journal: %+v, %v", read, err)
+	}
+	gone := home{path: filepath.Join(there.path, "gone")}
+	if read, err := loadJournal(gone, "a"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a directory: %+v, %v", read, err)
+	}
+}
+
 func TestAnInstanceThatIsUnknownCanBeGivenUp(t *testing.T) {
 	h := newHost(t)
 	h.ensure(desired("a", "h"))

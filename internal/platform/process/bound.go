@@ -28,9 +28,10 @@ const (
 // outputs has the output files of all servers kept near their limit, by a process that package rotate is.
 type outputs struct {
 	d *Driver
-	// mu guards feed, which leads to the rotator; nil: there is none.
+	// mu guards feed, which leads to the rotator, and stop, which ends it; feed is nil where there is none.
 	mu   sync.Mutex
 	feed *os.File
+	stop context.CancelFunc
 }
 
 func newOutputs(d *Driver) *outputs { return &outputs{d: d} }
@@ -47,13 +48,14 @@ func (b *outputs) add(units ...*unit) {
 	for _, u := range units {
 		text.WriteString(u.home.stdout() + "\x00" + u.home.stderr() + "\x00")
 	}
-	// A pipe holds more than what is told at a time, so this waits only for one that does not read any more. It is replaced.
+	// A pipe holds more than what is told at a time, so this waits only for a rotator that does not read any more. Such a one is replaced.
 	err := b.feed.SetWriteDeadline(time.Now().Add(rotatorPatience))
 	if err == nil {
 		_, err = b.feed.WriteString(text.String())
 	}
 	if err != nil {
 		b.d.log.Error(err, "cannot tell the rotator of output files")
+		b.stop()
 		b.detach()
 	}
 }
@@ -93,6 +95,8 @@ func (b *outputs) run() {
 
 // rotate runs a rotator until it ends or ctx does, and returns why it has ended.
 func (b *outputs) rotate(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	rotator := exec.CommandContext(ctx, b.d.launcher)
 	rotator.Args = rotate.Command(b.d.logLimit)
 	// Nothing of the agent's environment; and what a terminal sends to the agent is not for it.
@@ -106,34 +110,33 @@ func (b *outputs) rotate(ctx context.Context) error {
 		return fmt.Errorf("start the rotator: %w", err)
 	}
 	rotator.Stdin, rotator.WaitDelay = reads, rotatorPatience
+	// The end of the feed ends it; one that does not notice is killed.
 	rotator.Cancel = func() error {
-		b.attach(nil)
+		b.attach(nil, nil)
 		return nil
 	}
-	b.attach(feed)
+	b.attach(feed, stop)
+	defer b.attach(nil, nil)
 	err = rotator.Start()
 	_ = reads.Close()
 	if err != nil {
-		b.attach(nil)
 		return fmt.Errorf("start the rotator: %w", err)
 	}
 	// One that was started anew knows nothing yet.
 	b.add(b.d.all()...)
 	b.hear(said)
-	err = rotator.Wait()
-	b.attach(nil)
-	if err == nil {
+	if err = rotator.Wait(); err == nil {
 		err = errors.New("it ended by itself")
 	}
 	return fmt.Errorf("run the rotator: %w", err)
 }
 
-// attach replaces the feed, at whose end the rotator ends.
-func (b *outputs) attach(feed *os.File) {
+// attach replaces the feed and what ends the rotator.
+func (b *outputs) attach(feed *os.File, stop context.CancelFunc) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.detach()
-	b.feed = feed
+	b.feed, b.stop = feed, stop
 }
 
 // hear logs what the rotator says, until it ends.

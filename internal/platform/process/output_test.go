@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,6 +71,28 @@ func TestARotatorThatIsKilledIsReplacedByOneThatKnowsEveryFile(t *testing.T) {
 	h.close()
 	if left := rotatorOf(t, h); left != 0 {
 		t.Errorf("process %d outlives the driver", left)
+	}
+}
+
+func TestARotatorThatDoesNotListenIsReplaced(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.LogLimit = 1<<20 + 2 })
+	h.ensure(desired("a", "h"))
+	h.running("a", "h")
+	first := 0
+	until(t, "a rotator", func() bool {
+		first = rotatorOf(t, h)
+		return first != 0
+	})
+	kill(t, first, syscall.SIGSTOP)
+	// More than a pipe holds.
+	units := slices.Repeat([]*unit{h.d.unit("a")}, 1000)
+	until(t, "another rotator", func() bool {
+		h.d.outputs.add(units...)
+		second := rotatorOf(t, h)
+		return second != first && second != 0
+	})
+	if lives(first) {
+		t.Errorf("process %d still lives", first)
 	}
 }
 

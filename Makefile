@@ -132,7 +132,7 @@ bench: ## Measure apply to Ready, crashes, adoption, memory and idle cost. (CASE
 .PHONY: soak
 soak: ## Run the long forms of the fault tests: over an hour. (KILLS=, STARTS=, OUTAGE=, IDLE=)
 	DRAAS_STORM_KILLS=$(KILLS) DRAAS_FAILOVER_STARTS=$(STARTS) DRAAS_OUTAGE=$(OUTAGE) DRAAS_CRASH_ALL=1 \
-		sh hack/test.sh ./test/integration -timeout 3h -ginkgo.timeout 3h -ginkgo.v -ginkgo.label-filter='storm || crash || failover || flood || outage'
+		sh hack/test.sh ./test/integration -v -timeout 3h -ginkgo.timeout 3h -ginkgo.v -ginkgo.label-filter='storm || crash || failover || flood || outage'
 	go run ./test/bench -cases idle -idle $(IDLE)s
 
 .PHONY: fuzz

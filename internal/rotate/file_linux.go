@@ -23,39 +23,42 @@ type file struct {
 	// size is what it had when it was looked at last, and seen when that was.
 	size int64
 	seen time.Time
-	// watched says that the kernel will tell of the next write.
+	// watched says that the kernel tells of writes.
 	watched bool
+	// fast says that it grew, when it was looked at last, at a speed at which it is full within a second.
+	fast bool
 	// failed says that it could not be looked at or cut: the next list tries again.
 	failed bool
 	// gone says that it was not there.
 	gone bool
 }
 
-// look cuts the file if it is too big, or will be before long at the speed at which it grows, and tells whether it has grown.
-func (f *file) look(now time.Time) (bool, error) {
-	passed := max(now.Sub(f.seen), pause)
+// look cuts the file if it is too big, or will be before long at the speed at which it grows.
+func (f *file) look(now time.Time) error {
+	// Of a shorter time a burst would look like a flood.
+	passed := max(now.Sub(f.seen), late)
 	f.seen = now
 	size, err := sizeOf(f.path)
 	if f.gone = errors.Is(err, os.ErrNotExist); f.gone {
 		f.size = 0
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	grown := max(size-f.size, 0)
 	// within is what will be written in that time.
 	within := func(d time.Duration) int64 { return int64(float64(grown) * float64(d) / float64(passed)) }
-	f.size = size
+	f.size, f.fast = size, within(time.Second) > f.limit
 	if size <= f.limit/2 || size+within(late) <= f.limit {
-		return grown > 0, nil
+		return nil
 	}
 	// Both parts together stay within twice the limit: what is kept leaves room for what is written while it is copied.
 	if err := Cut(f.path, max(f.limit-within(copying), f.limit/leastKept)); err != nil {
-		return true, err
+		return err
 	}
 	f.size, err = sizeOf(f.path)
-	return true, err
+	return err
 }
 
 // sizeOf is how big a file is.

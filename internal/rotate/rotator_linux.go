@@ -7,16 +7,24 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
 )
 
 const (
-	// pause is the time between two looks at a file that grows. A server that does nothing but print writes some 3 MiB in that time.
+	// pause is the time between two looks at files that are written to. A server that does nothing but print writes some 3 MiB in that time.
 	pause = time.Millisecond
-	// relist is the time between two looks at every file, for what the kernel has not told.
-	relist = 2 * time.Second
+	// calmPause is that time once all files have grown slowly for so many looks in a row: each look wakes a processor.
+	calmPause, calmAfter = 4 * time.Millisecond, 3
+	// quiet is how long nothing is written until the next write may be the beginning of a flood like any other.
+	quiet = 50 * time.Millisecond
+	// relist is the time between two looks at every file, for what the kernel has not told, and blindRelist where it tells nothing.
+	relist      = 2 * time.Second
+	blindRelist = 50 * time.Millisecond
+	// gcPercent keeps the heap below a megabyte: it is small and soon collected, and would be four with the runtime's default.
+	gcPercent = 20
 )
 
 // A package-level init is the one place that runs before the packages which the rest of the program imports.
@@ -35,6 +43,7 @@ func init() {
 // rotate keeps files near the limit until standard input ends.
 func rotate(args []string) error {
 	runtime.LockOSThread()
+	debug.SetGCPercent(gcPercent)
 	if len(args) != 1 {
 		return errors.New("the agent starts this, with a limit in bytes")
 	}
@@ -50,9 +59,9 @@ func rotate(args []string) error {
 	if err := prefer(); err != nil {
 		tell(fmt.Errorf("a flood of output can run ahead of its limit while the processors are busy: %w", err))
 	}
-	r := &rotator{limit: limit, known: map[string]*file{}, watches: map[int32]*file{}, growing: map[*file]struct{}{}}
+	r := &rotator{limit: limit, relist: relist, known: map[string]*file{}, watches: map[int32]*file{}}
 	if r.inotify, err = syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK); err != nil {
-		r.inotify = -1
+		r.inotify, r.relist = -1, blindRelist
 		tell(fmt.Errorf("output files are looked at from time to time only: %w", os.NewSyscallError("inotify_init1", err)))
 	}
 	r.run()
@@ -67,35 +76,41 @@ func tell(err error) {
 // rotator looks after files.
 type rotator struct {
 	limit int64
-	// inotify tells of the first write to a file that was quiet; as long as it is written to, it is looked at. -1: there is none.
+	// inotify tells of writes; -1: nothing does.
 	inotify int
+	relist  time.Duration
 	known   map[string]*file
 	watches map[int32]*file
-	// growing are the files that were written to when they were looked at last.
-	growing map[*file]struct{}
 	// rest is the beginning of a path that has not been read whole.
 	rest []byte
+	// calm counts the looks in a row at which no file grew fast.
+	calm int
 }
 
 func (r *rotator) run() {
-	for due := time.Now().Add(relist); ; {
-		wait := pause
-		if len(r.growing) == 0 {
-			wait = max(time.Until(due), 0)
+	now := time.Now()
+	for due := now.Add(r.relist); ; {
+		written, asked := poll(r.inotify, syscall.Stdin, max(time.Until(due), 0))
+		before := now
+		if now = time.Now(); now.Sub(before) > quiet {
+			r.calm = 0
 		}
-		written, asked := poll(r.inotify, syscall.Stdin, wait)
-		now := time.Now()
+		r.calm++
 		if asked && !r.read(now) {
 			return
 		}
-		if written {
-			r.hear()
-		}
-		if !now.Before(due) {
+		if written && !r.hear(now) || !now.Before(due) {
 			r.list(now)
-			due = now.Add(relist)
+			due = now.Add(r.relist)
 		}
-		r.follow(now)
+		if written {
+			// The kernel gathers meanwhile what else is written.
+			wait := pause
+			if r.calm > calmAfter {
+				wait = calmPause
+			}
+			poll(-1, syscall.Stdin, wait)
+		}
 	}
 }
 
@@ -108,74 +123,62 @@ func (r *rotator) list(now time.Time) {
 			delete(r.known, path)
 		}
 	}
-	for watch, f := range r.watches {
-		if r.known[f.path] != f {
-			delete(r.watches, watch)
-		}
-	}
 }
 
-// visit looks at a file.
+// visit has the kernel tell of writes to a file, and looks at it. A file that cannot be watched is found by the next list.
 func (r *rotator) visit(f *file, now time.Time) {
-	if r.grew(f, now) || !r.watch(f, now) {
-		r.growing[f] = struct{}{}
-	}
-}
-
-// follow looks at the files that grow. One that does so no more is left to the kernel.
-func (r *rotator) follow(now time.Time) {
-	for f := range r.growing {
-		if !r.grew(f, now) && r.watch(f, now) {
-			delete(r.growing, f)
+	if !f.watched && r.inotify >= 0 {
+		if watch, err := syscall.InotifyAddWatch(r.inotify, f.path, syscall.IN_MODIFY); err == nil {
+			r.watches[int32(watch)], f.watched = f, true
 		}
 	}
+	r.look(f, now)
 }
 
-// grew cuts a file that has become too big, and tells whether it was written to since the last look.
-func (r *rotator) grew(f *file, now time.Time) bool {
+// look cuts a file that has become too big.
+func (r *rotator) look(f *file, now time.Time) {
 	if f.failed {
-		return false
+		return
 	}
-	grew, err := f.look(now)
-	if err != nil {
+	if err := f.look(now); err != nil {
 		f.failed = true
 		tell(fmt.Errorf("cannot bound the output file %s: %w", f.path, err))
 	}
-	return grew && err == nil
+	if f.fast {
+		r.calm = 0
+	}
 }
 
-// watch has the kernel tell of the next write to a file, and tells whether none came before that. A file that cannot be watched is found by the
-// next list.
-func (r *rotator) watch(f *file, now time.Time) bool {
-	if f.watched || f.failed || r.inotify < 0 {
-		return true
-	}
-	watch, err := syscall.InotifyAddWatch(r.inotify, f.path, syscall.IN_MODIFY|syscall.IN_ONESHOT)
-	if err != nil {
-		return true
-	}
-	r.watches[int32(watch)], f.watched = f, true
-	return !r.grew(f, now)
-}
-
-// hear reads which files have been written to.
-func (r *rotator) hear() {
+// hear looks at the files of which the kernel tells that they were written to. It is false where the kernel had to leave some out.
+func (r *rotator) hear(now time.Time) bool {
 	buffer := make([]byte, 4096)
 	for {
 		n, err := syscall.Read(r.inotify, buffer)
 		if err != nil || n <= 0 {
-			return
+			return true
 		}
 		for rest := buffer[:n]; len(rest) >= syscall.SizeofInotifyEvent; {
-			const nameLength = 12
-			watch := int32(binary.NativeEndian.Uint32(rest))
-			rest = rest[syscall.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(rest[nameLength:])):]
-			if f := r.watches[watch]; f != nil {
-				delete(r.watches, watch)
-				f.watched = false
-				r.growing[f] = struct{}{}
+			const maskAt, lengthAt = 4, 12
+			watch, mask := int32(binary.NativeEndian.Uint32(rest)), binary.NativeEndian.Uint32(rest[maskAt:])
+			rest = rest[syscall.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(rest[lengthAt:])):]
+			if mask&syscall.IN_Q_OVERFLOW != 0 {
+				return false
 			}
+			r.heard(watch, mask, now)
 		}
+	}
+}
+
+// heard looks at a file that was written to, once for all that was written since the last look. One that was removed is watched no more.
+func (r *rotator) heard(watch int32, mask uint32, now time.Time) {
+	f := r.watches[watch]
+	switch {
+	case f == nil:
+	case mask&syscall.IN_IGNORED != 0:
+		delete(r.watches, watch)
+		f.watched = false
+	case !f.seen.Equal(now):
+		r.look(f, now)
 	}
 }
 

@@ -8,9 +8,7 @@ import (
 )
 
 const (
-	// copying is how long it may take to copy what is kept of a file, while its server goes on writing.
-	copying = 50 * time.Millisecond
-	// late is how late the next look may come: processors have other work, and virtual ones are not always there.
+	// late is how late the next look may come, and how long a copy may take: processors have other work, and virtual ones are not always there.
 	late = 10 * time.Millisecond
 	// leastKept is the part of the limit that is kept at least, however fast the server writes.
 	leastKept = 8
@@ -35,8 +33,7 @@ type file struct {
 
 // look cuts the file if it is too big, or will be before long at the speed at which it grows.
 func (f *file) look(now time.Time) error {
-	// Of a shorter time a burst would look like a flood.
-	passed := max(now.Sub(f.seen), late)
+	passed := now.Sub(f.seen)
 	f.seen = now
 	size, err := sizeOf(f.path)
 	if f.gone = errors.Is(err, os.ErrNotExist); f.gone {
@@ -47,14 +44,17 @@ func (f *file) look(now time.Time) error {
 		return err
 	}
 	grown := max(size-f.size, 0)
-	// within is what will be written in that time.
-	within := func(d time.Duration) int64 { return int64(float64(grown) * float64(d) / float64(passed)) }
-	f.size, f.fast = size, within(time.Second) > f.limit
-	if size <= f.limit/2 || size+within(late) <= f.limit {
+	// within is what will be written in a time, if what was written since the last look took at least so long.
+	within := func(d, atLeast time.Duration) int64 {
+		return int64(float64(grown) * float64(d) / float64(max(passed, atLeast)))
+	}
+	f.size, f.fast = size, within(time.Second, late) > f.limit
+	// A burst is no flood.
+	if size <= f.limit/2 || size+within(late, late) <= f.limit {
 		return nil
 	}
 	// Both parts together stay within twice the limit: what is kept leaves room for what is written while it is copied.
-	if err := Cut(f.path, max(f.limit-within(copying), f.limit/leastKept)); err != nil {
+	if err := Cut(f.path, max(f.limit-within(late, pause), f.limit/leastKept)); err != nil {
 		return err
 	}
 	f.size, err = sizeOf(f.path)

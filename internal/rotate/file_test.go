@@ -29,10 +29,11 @@ func TestAFileIsCutBeforeItIsTooBigAndKeepsLessTheFasterItGrows(t *testing.T) {
 	}{
 		"below the limit":                    {before: limit - 10, now: limit - 5, passed: time.Second},
 		"at the limit, and quiet":            {before: limit, now: limit, passed: time.Second},
-		"above the limit, slowly":            {before: limit, now: limit + 1000, passed: time.Second, cut: true, kept: limit - 50},
+		"above the limit, slowly":            {before: limit, now: limit + 1000, passed: time.Second, cut: true, kept: limit - 10},
 		"above the limit, and quiet":         {before: limit + 1, now: limit + 1, passed: time.Second, cut: true, kept: limit},
 		"in a flood, long before the limit":  {before: 0, now: limit / 4, passed: pause},
 		"in a flood, shortly before it":      {before: limit / 2, now: limit*3/4 + 1, passed: pause, cut: true, kept: limit / leastKept},
+		"above the limit, by a burst":        {before: limit - limit/100, now: limit + limit/100, passed: pause, cut: true, kept: limit - 10*(2*(limit/100))},
 		"a burst, seen twice within no time": {before: limit / 2, now: limit/2 + limit/20, passed: time.Microsecond},
 	} {
 		t.Run(name, func(t *testing.T) {

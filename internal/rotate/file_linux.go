@@ -48,9 +48,13 @@ func (f *file) look(now time.Time) error {
 	within := func(d, atLeast time.Duration) int64 {
 		return int64(float64(grown) * float64(d) / float64(max(passed, atLeast)))
 	}
+	// A burst is no flood: it is over at the next look.
+	least := late
+	if f.fast {
+		least = pause
+	}
 	f.size, f.fast = size, within(time.Second, late) > f.limit
-	// A burst is no flood.
-	if size <= f.limit/2 || size+within(late, late) <= f.limit {
+	if size <= f.limit/2 || size+within(late, least) <= f.limit {
 		return nil
 	}
 	// Both parts together stay within twice the limit: what is kept leaves room for what is written while it is copied.

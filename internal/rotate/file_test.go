@@ -24,7 +24,7 @@ func TestAFileIsCutBeforeItIsTooBigAndKeepsLessTheFasterItGrows(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, now int
 		passed      time.Duration
-		cut         bool
+		fast, cut   bool
 		kept        int64
 	}{
 		"below the limit":                    {before: limit - 10, now: limit - 5, passed: time.Second},
@@ -32,7 +32,8 @@ func TestAFileIsCutBeforeItIsTooBigAndKeepsLessTheFasterItGrows(t *testing.T) {
 		"above the limit, slowly":            {before: limit, now: limit + 1000, passed: time.Second, cut: true, kept: limit - 10},
 		"above the limit, and quiet":         {before: limit + 1, now: limit + 1, passed: time.Second, cut: true, kept: limit},
 		"in a flood, long before the limit":  {before: 0, now: limit / 4, passed: pause},
-		"in a flood, shortly before it":      {before: limit / 2, now: limit*3/4 + 1, passed: pause, cut: true, kept: limit / leastKept},
+		"in a flood, shortly before it":      {before: limit / 4, now: limit/2 + 1, passed: pause, fast: true, cut: true, kept: limit / leastKept},
+		"when a flood may begin":             {before: limit / 4, now: limit/2 + 1, passed: pause},
 		"above the limit, by a burst":        {before: limit - limit/100, now: limit + limit/100, passed: pause, cut: true, kept: limit - 10*(2*(limit/100))},
 		"a burst, seen twice within no time": {before: limit / 2, now: limit/2 + limit/20, passed: time.Microsecond},
 	} {
@@ -42,7 +43,7 @@ func TestAFileIsCutBeforeItIsTooBigAndKeepsLessTheFasterItGrows(t *testing.T) {
 			if err := os.WriteFile(f.path, bytes.Repeat([]byte("x"), c.now), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			f.size, f.seen = int64(c.before), now
+			f.size, f.seen, f.fast = int64(c.before), now, c.fast
 			if err := f.look(now.Add(c.passed)); err != nil {
 				t.Error(err)
 			}

@@ -46,15 +46,22 @@ func rotatorOf(t *testing.T, h *host) int {
 	return 0
 }
 
+// awaitRotator waits until there is one.
+func awaitRotator(t *testing.T, h *host) int {
+	t.Helper()
+	found := 0
+	until(t, "a rotator", func() bool {
+		found = rotatorOf(t, h)
+		return found != 0
+	})
+	return found
+}
+
 func TestARotatorThatIsKilledIsReplacedByOneThatKnowsEveryFile(t *testing.T) {
 	h := newHost(t, func(o *Options) { o.LogLimit = 1<<20 + 1 })
 	h.ensure(desired("a", "h"))
 	h.running("a", "h")
-	first := 0
-	until(t, "a rotator", func() bool {
-		first = rotatorOf(t, h)
-		return first != 0
-	})
+	first := awaitRotator(t, h)
 	kill(t, first, syscall.SIGKILL)
 	file, err := os.OpenFile(h.home("a").stderr(), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -78,11 +85,7 @@ func TestARotatorThatDoesNotListenIsReplaced(t *testing.T) {
 	h := newHost(t, func(o *Options) { o.LogLimit = 1<<20 + 2 })
 	h.ensure(desired("a", "h"))
 	h.running("a", "h")
-	first := 0
-	until(t, "a rotator", func() bool {
-		first = rotatorOf(t, h)
-		return first != 0
-	})
+	first := awaitRotator(t, h)
 	kill(t, first, syscall.SIGSTOP)
 	// More than a pipe holds.
 	units := slices.Repeat([]*unit{h.d.unit("a")}, 1000)

@@ -24,20 +24,30 @@ import (
 // counter counts the writes of a component, by what they write.
 type counter struct {
 	mu     sync.Mutex
-	writes []string
+	writes []*write
 }
 
-// pass passes a request on, and notes it if it writes.
+// write is one request that changes something, and how it ended.
+type write struct {
+	request, outcome string
+}
+
+// pass passes a request on, and notes it if it writes. It is noted before it is sent: its effect can be seen before its reply is, and who then forgets
+// what was counted must not find it afterwards.
 func (c *counter) pass(next http.RoundTripper, request *http.Request) (*http.Response, error) {
+	if request.Method == http.MethodGet {
+		return next.RoundTrip(request)
+	}
+	noted := &write{request: request.Method + " " + request.URL.Path, outcome: "under way"}
+	c.mu.Lock()
+	c.writes = append(c.writes, noted)
+	c.mu.Unlock()
 	reply, err := next.RoundTrip(request)
-	if request.Method != http.MethodGet {
-		outcome := "failed"
-		if err == nil {
-			outcome = fmt.Sprint(reply.StatusCode)
-		}
-		c.mu.Lock()
-		c.writes = append(c.writes, request.Method+" "+request.URL.Path+" "+outcome)
-		c.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	noted.outcome = "failed"
+	if err == nil {
+		noted.outcome = fmt.Sprint(reply.StatusCode)
 	}
 	return reply, err
 }
@@ -48,8 +58,8 @@ func (c *counter) of(name string) []string {
 	defer c.mu.Unlock()
 	var list []string
 	for _, write := range c.writes {
-		if strings.Contains(write, "/drasiinstances/"+name+" ") || strings.Contains(write, "/drasiinstances/"+name+"/") {
-			list = append(list, write)
+		if strings.Contains(write.request+"/", "/drasiinstances/"+name+"/") {
+			list = append(list, write.request+" "+write.outcome)
 		}
 	}
 	return list

@@ -42,6 +42,13 @@ type Notifier interface {
 	Notify(func(Ref))
 }
 
+// Resumer is a Driver of which nothing survives a restart of its host, and which waits then to be told what still belongs there.
+type Resumer interface {
+	// Resume starts again what ran, or was to run, when the host went down, with the inputs that it had. It is for a parked runtime of which the
+	// desired inputs cannot be given; Ensure does the same where they can. A runtime that is not parked is left as it is. ErrNotFound: nothing of it is there.
+	Resume(ctx context.Context, ref Ref) error
+}
+
 // SocketLister is a Driver that knows which sockets a runtime listens on.
 type SocketLister interface {
 	// Sockets lists the TCP addresses on which processes of the runtime listen. ErrNotFound: it does not run.
@@ -148,7 +155,7 @@ type State string
 const (
 	// StateRunning: a process is there and shall be.
 	StateRunning State = "Running"
-	// StateStopping: a process is there and shall not be, or not with these inputs.
+	// StateStopping: a process is there, and it is being stopped: it shall not be, or not with these inputs.
 	StateStopping State = "Stopping"
 	// StateWaiting: no process is there, and the driver will start one by itself (backoff), or could not yet.
 	StateWaiting State = "Waiting"
@@ -192,6 +199,8 @@ type Observed struct {
 	LastExit *Exit
 	// RetryAt is when the next start is due in StateWaiting.
 	RetryAt time.Time
+	// Parked says that a runtime is stopped since its host was restarted, and shall run as soon as the driver is told so (Ensure, Resume, Stop).
+	Parked bool
 }
 
 // ExitReason classifies an end.

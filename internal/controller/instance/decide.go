@@ -12,6 +12,7 @@ type action string
 const (
 	actionNone    action = "None"
 	actionEnsure  action = "Ensure"
+	actionResume  action = "Resume"
 	actionStop    action = "Stop"
 	actionRemove  action = "Remove"
 	actionRelease action = "Release"
@@ -31,12 +32,13 @@ func held(f *status.Facts) string {
 		return ""
 	}
 	stopping := f.Runtime != nil && f.Runtime.State == platform.StateStopping
+	alive := stopping || f.Runtime != nil && f.Runtime.State == platform.StateRunning && f.Runtime.StartError == nil
 	switch act := due(f); {
 	case act == actionNone:
 		return ""
 	case !f.Instance.DeletionTimestamp.IsZero():
 		return "the deletion"
-	case act == actionStop && stopping, act == actionEnsure && stopping && f.Runtime.NextHash == f.WantedHash:
+	case act == actionStop && stopping, act == actionEnsure && alive && f.Runtime.NextHash == f.WantedHash:
 		return ""
 	case act == actionStop:
 		return "the stop"
@@ -67,6 +69,10 @@ func due(f *status.Facts) action {
 		}
 		return actionStop
 	case len(f.Unsupported) > 0 || f.Plan == nil || len(f.Plan.Findings) > 0:
+		if f.Runtime != nil && f.Runtime.Parked {
+			// A generation that can never run disturbs no good server, also not over a restart of the host.
+			return actionResume
+		}
 		return actionNone
 	case settled(f):
 		return actionNone
@@ -82,5 +88,5 @@ func settled(f *status.Facts) bool {
 	if f.Runtime.NextHash != "" && f.Runtime.NextHash != f.WantedHash {
 		return false
 	}
-	return f.Runtime.State == platform.StateRunning || f.Runtime.State == platform.StateWaiting
+	return f.Runtime.State == platform.StateRunning || f.Runtime.State == platform.StateWaiting && f.Runtime.StartError == nil
 }

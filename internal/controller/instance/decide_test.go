@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"errors"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,8 @@ func TestDecisions(t *testing.T) {
 	stopped := func(f *status.Facts) { f.Instance.Spec.State = v1alpha1.StateStopped }
 	invalid := func(f *status.Facts) { f.Plan.Findings = []drasi.Finding{{Field: "x"}} }
 	unsupported := func(f *status.Facts) { f.Unsupported = []string{"x"} }
+	parked := &platform.Observed{State: platform.StateStopped, Hash: other, Parked: true}
+	failing := &platform.Observed{State: platform.StateWaiting, Hash: wanted, StartError: errors.New("no inputs")}
 	tests := []struct {
 		name    string
 		runtime *platform.Observed
@@ -40,6 +43,10 @@ func TestDecisions(t *testing.T) {
 		{"it never ran and shall not", nil, []func(*status.Facts){stopped}, actionNone},
 		{"an invalid generation over a good server", runtime(platform.StateRunning, other, ""), []func(*status.Facts){invalid}, actionNone},
 		{"an unsupported generation over a good server", runtime(platform.StateRunning, other, ""), []func(*status.Facts){unsupported}, actionNone},
+		{"an invalid generation over a good server, after a restart of the host", parked, []func(*status.Facts){invalid}, actionResume},
+		{"a valid one after a restart of the host", parked, nil, actionEnsure},
+		{"an invalid generation over a server that was stopped", runtime(platform.StateStopped, other, ""), []func(*status.Facts){invalid}, actionNone},
+		{"what is wanted waits, and its start fails", failing, nil, actionEnsure},
 		{"an invalid generation that asks for a stop", runtime(platform.StateRunning, other, ""), []func(*status.Facts){invalid, stopped}, actionStop},
 		{"deleted while it runs", runtime(platform.StateRunning, wanted, ""), []func(*status.Facts){deleted}, actionStop},
 		{"deleted while it waits", runtime(platform.StateWaiting, wanted, ""), []func(*status.Facts){deleted}, actionStop},
@@ -83,6 +90,8 @@ func TestAPauseHoldsEverythingBackAndSaysWhat(t *testing.T) {
 		{"it was stopped", runtime(platform.StateStopped, wanted, ""), nil, "the start"},
 		{"something else runs", runtime(platform.StateRunning, other, ""), nil, "the change"},
 		{"a replacement is under way", runtime(platform.StateStopping, other, wanted), nil, ""},
+		{"a replacement is being prepared", runtime(platform.StateRunning, other, wanted), nil, ""},
+		{"an invalid generation after a restart of the host", &platform.Observed{State: platform.StateStopped, Hash: other, Parked: true}, invalid, "the start"},
 		{"a stop is asked for", runtime(platform.StateRunning, wanted, ""), stopped, "the stop"},
 		{"a stop is under way", runtime(platform.StateStopping, wanted, ""), stopped, ""},
 		{"it is stopped as asked", runtime(platform.StateStopped, wanted, ""), stopped, ""},

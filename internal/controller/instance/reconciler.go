@@ -130,6 +130,10 @@ func (r *Reconciler) clear(ctx context.Context, facts *status.Facts, act action)
 		return false, nil
 	}
 	waiting, err := r.stopPredecessors(ctx, instance)
+	if class(err) == classUnavailable {
+		facts.Failure, facts.RetryAfter = fmt.Sprintf("the server of an earlier object of the same name must end first: %v", err), refusedAgain
+		return true, nil
+	}
 	if waiting {
 		facts.Failure, facts.RetryAfter = "the server of an earlier object of the same name must end first", time.Second
 	}
@@ -222,6 +226,13 @@ func (r *Reconciler) act(ctx context.Context, facts *status.Facts, act action) e
 	case actionEnsure:
 		log.V(1).Info("Ensuring the server", "generation", instance.Generation, "hash", facts.WantedHash)
 		return refused(facts, r.Driver.Ensure(ctx, desired(instance, facts.Plan, facts.WantedHash)))
+	case actionResume:
+		resumer, ok := r.Driver.(platform.Resumer)
+		if !ok {
+			return nil
+		}
+		log.V(1).Info("Starting again what ran before the host was restarted")
+		return refused(facts, resumer.Resume(ctx, RefOf(instance)))
 	case actionStop:
 		log.V(1).Info("Stopping the server", "generation", instance.Generation)
 		return refused(facts, r.Driver.Stop(ctx, RefOf(instance), Grace(&instance.Spec)))
@@ -241,7 +252,7 @@ func keepsData(spec *v1alpha1.DrasiInstanceSpec) bool {
 // begins says whether a server is about to be started for an object that has none. The cache may show an object that has long been released or is
 // elsewhere by now: its server would have nobody.
 func begins(f *status.Facts, act action) bool {
-	return act == actionEnsure && (f.Runtime == nil || f.Runtime.State == platform.StateStopped)
+	return act == actionResume || act == actionEnsure && (f.Runtime == nil || f.Runtime.State == platform.StateStopped)
 }
 
 // replacesPredecessor says whether what runs for an earlier object of the same name must end: before the server of this one starts, and also where

@@ -2,6 +2,8 @@ package instance
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,6 +173,37 @@ func TestAStoppedInstanceEndsTheServerOfAnEarlierObjectOfItsName(t *testing.T) {
 	}
 	if got := p.ready(t, request); got != v1alpha1.ReasonStopped {
 		t.Errorf("Ready is %s", got)
+	}
+}
+
+func TestAServerOfAnEarlierObjectThatCannotBeStoppedIsToldOf(t *testing.T) {
+	p := newPipeline(t)
+	old := platform.Ref{UID: "uid-0", Namespace: "shop", Name: "orders"}
+	if err := p.Driver.Ensure(t.Context(), platform.Desired{Ref: old, Hash: "h", Version: "0.2.2", InstanceID: "orders"}); err != nil {
+		t.Fatal(err)
+	}
+	p.world.Intercept(func(call fake.Call) error {
+		if call.Op == fake.OpStop && call.Ref.UID == old.UID {
+			return &platform.UnavailableError{Err: errors.New("its journal is missing")}
+		}
+		return nil
+	})
+	request := p.create(t, func(*v1alpha1.DrasiInstance) {})
+	object, ready := &v1alpha1.DrasiInstance{}, (*metav1.Condition)(nil)
+	p.pass(t, request)
+	for deadline := time.Now().Add(time.Minute); ready == nil && time.Now().Before(deadline); {
+		<-time.After(time.Second) // that something waits is told after a moment
+		p.pass(t, request)
+		if err := p.client.Get(t.Context(), request.NamespacedName, object); err != nil {
+			t.Fatal(err)
+		}
+		ready = meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady)
+	}
+	if ready == nil || ready.Status == metav1.ConditionTrue || !strings.Contains(ready.Message, "its journal is missing") {
+		t.Errorf("Ready is %+v", ready)
+	}
+	if p.world.CountOf(fake.OpEnsure, "uid-1") != 0 {
+		t.Error("a second server was started")
 	}
 }
 

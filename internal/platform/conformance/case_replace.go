@@ -81,6 +81,7 @@ func replacing(e *env, grace time.Duration) (old, next platform.Desired, before 
 	next.InstanceID, next.Grace = old.InstanceID, grace
 	before = e.run(old)
 	e.must(e.ensure(next), "Ensure of other inputs")
+	e.eventually("the old server is being stopped", func() error { return e.isReplacing(old, next, before) })
 	return old, next, before
 }
 

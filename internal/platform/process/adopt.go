@@ -67,10 +67,11 @@ func (u *unit) learn() {
 			in.config = file.Config
 		}
 	}
-	if err := u.resume(read); err != nil {
+	if err := u.find(read); err != nil {
 		u.fail(err)
 		// What may still run keeps what it uses.
 		u.d.plugins.keep(u.uid, read.pluginKeys()...)
+		u.d.ports.set(u.uid, read.label(), read.uses(true)...)
 		return
 	}
 	u.take(*read)
@@ -98,12 +99,12 @@ func (u *unit) fail(err error) {
 	u.reserveUser()
 }
 
-// resume finds out what became of the run in the journal.
-func (u *unit) resume(read *record) error {
+// find finds out what became of the run in the journal.
+func (u *unit) find(read *record) error {
 	if read.BootID != u.d.bootID {
 		// Nothing survives a restart of the host, and where the instance belongs by now only its object tells.
 		u.parked = read.Want == wantRunning
-		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt, read.Replacing = nil, nil, false, 0, time.Time{}, false
+		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt = nil, nil, false, 0, time.Time{}
 		return nil
 	}
 	// The clock may have been put back since.

@@ -51,11 +51,11 @@ func (e *executables) ask(ctx context.Context, path string) (string, error) {
 func (e *executables) question(ctx context.Context, id fileID) *question {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if q := e.asked; q != nil && q.of == id && !q.stale(e.clock.Now()) {
+	if q := e.asked[id.path]; q != nil && q.of == id && !q.stale(e.clock.Now()) {
 		return q
 	}
 	q := &question{of: id, answered: make(chan struct{})}
-	e.asked = q
+	e.asked[id.path] = q
 	go func() {
 		defer close(q.answered)
 		q.version, q.err = tellVersion(ctx, id.path)
@@ -76,21 +76,22 @@ func (q *question) stale(now time.Time) bool {
 
 // known tells whether the executable of a version is found without waiting for anybody.
 func (e *executables) known(version string) bool {
-	if e.path == "" || strings.Contains(e.path, placeholder) {
+	if e.path == "" {
 		return true
 	}
-	id, err := identify(e.path)
+	id, err := identify(expand(e.path, version))
 	if err != nil {
 		return true
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.asked == nil || e.asked.of != id {
+	q := e.asked[id.path]
+	if q == nil || q.of != id {
 		return false
 	}
 	select {
-	case <-e.asked.answered:
-		return e.asked.err == nil && e.asked.version == version
+	case <-q.answered:
+		return q.err == nil && (q.version == version || strings.Contains(e.path, placeholder))
 	default:
 		return false
 	}

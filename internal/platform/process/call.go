@@ -67,6 +67,20 @@ func (d *Driver) Ensure(ctx context.Context, desired platform.Desired) error {
 	}
 }
 
+// Resume starts again what ran before the host was restarted.
+func (d *Driver) Resume(ctx context.Context, ref platform.Ref) error {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	u := d.unit(ref.UID)
+	if u == nil || !u.exists() {
+		return platform.ErrNotFound
+	}
+	return u.resume()
+}
+
 // Stop begins to stop the runtime, or goes on with it.
 func (d *Driver) Stop(ctx context.Context, ref platform.Ref, grace time.Duration) error {
 	end, err := d.begin(ctx)

@@ -123,9 +123,32 @@ func TestAStopNeedsNoDisk(t *testing.T) {
 	// It is not written down, and done all the same.
 	_ = h.d.Stop(t.Context(), ref("a"), patience)
 	until(t, "it is stopped", func() bool { return !lives(o.PID) })
-	mend()
-	until(t, "that is written down", func() bool { return h.d.Stop(t.Context(), ref("a"), patience) == nil })
 	h.in("a", platform.StateStopped)
+	mend()
+	until(t, "that is written down, although nobody asks again", func() bool {
+		read, err := loadJournal(h.home("a"), "a")
+		return err == nil && read.Want == wantStopped && read.Run == nil
+	})
+	h.reopen()
+	h.in("a", platform.StateStopped)
+	if starts := h.lines("a", "starts"); len(starts) != 1 {
+		t.Errorf("starts %v", starts)
+	}
+}
+
+func TestAStopThatCouldNotBeWrittenDownIsWhenItIsAskedForAgain(t *testing.T) {
+	h, disk := newDiskHost(t)
+	h.ensure(desired("a", "h", "TS_HANDLER_DELAY=1h"))
+	o := h.in("a", platform.StateRunning)
+	mend := fill(t, disk)
+	if err := h.d.Stop(t.Context(), ref("a"), patience); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("Stop: %v", err)
+	}
+	mend()
+	h.stop("a", patience)
+	if read, err := loadJournal(h.home("a"), "a"); err != nil || read.Want != wantStopped || !lives(o.PID) {
+		t.Errorf("%+v, %v", read, err)
+	}
 }
 
 func TestOutputIsBoundedOnAFullDisk(t *testing.T) {

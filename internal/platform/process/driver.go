@@ -57,6 +57,7 @@ type Driver struct {
 var (
 	_ platform.Driver       = (*Driver)(nil)
 	_ platform.Notifier     = (*Driver)(nil)
+	_ platform.Resumer      = (*Driver)(nil)
 	_ platform.SocketLister = (*Driver)(nil)
 	_ platform.Tailer       = (*Driver)(nil)
 )
@@ -140,7 +141,7 @@ func (d *Driver) recover(ctx context.Context) error {
 			continue
 		}
 		u := newUnit(d, entry.Name())
-		if err := u.home.inspect(); errors.Is(err, errForeign) {
+		if err := u.home.inspect(); errors.Is(err, errForeign) && !u.home.started() {
 			d.log.Info("this is left alone: it was not made by this driver", "path", u.home.path)
 			continue
 		}

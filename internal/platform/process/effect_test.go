@@ -221,3 +221,52 @@ func (h *host) settled(uid string) {
 		h.t.Errorf("the instance's directory holds %v, want config, data, logs, one input and the journal", names)
 	}
 }
+
+func TestAStartThatAgentsDiedInIsNoRestart(t *testing.T) {
+	h := newHost(t)
+	d, starts := ledger(t, desired("a", "h"))
+	h.close()
+	never := func() bool { return len(starts()) > 0 }
+	// The first leaves a launcher that never became the server, the second has made everything ready for another.
+	h.ran(script{Ensure: []platform.Desired{d}, DieAfter: PointRecord, Nth: 1}, never)
+	h.ran(script{Ensure: []platform.Desired{d}, DieBefore: PointRecord, Nth: 1}, never)
+	h.open()
+	h.ensure(d)
+	o := h.running("a", "h")
+	if o.Restarts != 0 || o.LastExit != nil || len(starts()) != 1 {
+		t.Errorf("%d restarts, last exit %+v, starts %v", o.Restarts, o.LastExit, starts())
+	}
+}
+
+func TestThatALauncherNeverBecameTheServerIsWrittenDownBeforeTheProofIsGone(t *testing.T) {
+	h := newHost(t)
+	h.close()
+	d, starts := ledger(t, desired("a", "h"))
+	h.ran(script{Ensure: []platform.Desired{d}, DieAfter: PointRecord, Nth: 1}, func() bool { return false })
+	// Where another instance has made everything ready, the next start of this one needs nothing that takes long, and follows at once.
+	journal := h.home("a").journal()
+	if err := os.Rename(journal, journal+".away"); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan *record, 1)
+	h.options.Hooks = &Hooks{Before: func(point Point) {
+		if point != PointRecord {
+			return
+		}
+		if found, err := loadJournal(h.home("a"), "a"); err == nil {
+			read <- found
+		}
+	}}
+	h.open()
+	h.ensure(desired("b", "h"))
+	h.running("b", "h")
+	if err := os.Rename(journal+".away", journal); err != nil {
+		t.Fatal(err)
+	}
+	if found := <-read; found.Run != nil {
+		t.Errorf("the journal still tells of a run: %+v", found.Run)
+	}
+	if o := h.running("a", "h"); o.Restarts != 0 || len(starts()) != 1 {
+		t.Errorf("%d restarts, starts %v", o.Restarts, starts())
+	}
+}

@@ -46,13 +46,23 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 	if had := u.rec.InstanceID; had != "" && had != desired.InstanceID {
 		return invalid("the instance id is %q and cannot become %q: the server's data hangs on it", had, desired.InstanceID)
 	}
-	if u.rec.Want == wantStopped || u.parked {
-		if u.p != nil {
-			return &platform.WaitError{Code: platform.CodeStopping, Message: "the server is being stopped"}
-		}
+	if u.rec.Want == wantStopped && u.p != nil {
+		return &platform.WaitError{Code: platform.CodeStopping, Message: "the server is being stopped"}
+	}
+	if u.rec.Want == wantStopped {
 		return u.begin(ctx, desired)
 	}
+	if u.parked {
+		err := u.begin(ctx, desired)
+		if err != nil && u.rec.Current != nil && u.rec.Current.Hash != desired.Hash && desired.Replace {
+			// What cannot even be prepared takes nothing's place: what ran before the host was restarted runs on.
+			u.unpark()
+		}
+		return err
+	}
 	switch {
+	case u.rec.due().Hash == desired.Hash && u.lacksInput():
+		return u.begin(ctx, desired)
 	case u.rec.due().Hash == desired.Hash:
 		return u.refresh(u.rec, desired)
 	case u.replaced(desired.Hash):
@@ -65,6 +75,35 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 		return &platform.WaitError{Code: platform.CodeReplaceRefused, Message: "it shall run with other inputs, which may not be replaced"}
 	default:
 		return u.begin(ctx, desired)
+	}
+}
+
+// lacksInput tells whether a start fails since the file with its inputs is lost, which only who desires them can write anew.
+func (u *unit) lacksInput() bool {
+	if u.p != nil || u.startError == nil {
+		return false
+	}
+	_, err := loadInput(u.home, u.rec.due().Seq)
+	return err != nil
+}
+
+// resume has what shall run started again after the host was.
+func (u *unit) resume() error {
+	u.mu.Lock()
+	defer u.finish()
+	if err := u.usable(); err != nil {
+		return err
+	}
+	u.unpark()
+	return nil
+}
+
+// unpark has what shall run started: it is known now that it still belongs here.
+func (u *unit) unpark() {
+	if u.parked {
+		u.parked, u.changed = false, true
+		u.claimPorts()
+		u.poke()
 	}
 }
 
@@ -135,7 +174,7 @@ func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
 			return err
 		}
 	}
-	replacing := u.rec.Want == wantRunning && !u.parked && u.rec.Current != nil && (u.rec.Next == nil || u.rec.Replacing)
+	replacing := u.rec.Want == wantRunning && u.rec.Current != nil && (u.rec.Next == nil || u.rec.Replacing) && (!u.parked || u.rec.Current.Hash != in.Hash)
 	next.drop()
 	next.Namespace, next.Name, next.InstanceID = desired.Namespace, desired.Name, desired.InstanceID
 	next.Want, next.Next, next.Replacing = wantRunning, in, replacing
@@ -200,13 +239,13 @@ func (u *unit) stop(grace time.Duration) error {
 	grace = max(grace, 0)
 	next := u.rec
 	switch {
-	case u.p == nil && next.Want == wantStopped:
+	case u.p == nil && next.Want == wantStopped && !u.dirty:
 		return nil
 	case u.p != nil && next.Stop == nil:
 		next.Stop = &stopping{Since: u.d.clock.Now(), Grace: grace}
 	case u.p != nil && grace < next.Stop.Grace:
 		next.Stop = &stopping{Since: next.Stop.Since, Grace: grace}
-	case next.Want == wantStopped:
+	case next.Want == wantStopped && !u.dirty:
 		return nil
 	}
 	next.drop()
@@ -214,7 +253,7 @@ func (u *unit) stop(grace time.Duration) error {
 	next.Unasked, next.Failures, next.RetryAt = false, 0, time.Time{}
 	err := u.commit(next)
 	if err != nil {
-		// On a full disk a stop may be the remedy: it goes on all the same, and the caller asks again until it is written down.
+		// On a full disk a stop may be the remedy: it goes on all the same, and is written down as soon as that can be.
 		u.take(next)
 		u.dirty = true
 	}

@@ -32,20 +32,21 @@ func (u *unit) bury(now time.Time) (time.Duration, bool) {
 	u.p.over.Store(true)
 	u.p.close()
 	next := u.rec
+	never := !u.p.executed && u.pending()
 	switch {
 	case next.Stop != nil || next.Next != nil && next.NextFailures == 0:
 		// It was to end: whatever it did, nothing is wrong.
 		next.Failures, next.RetryAt = 0, time.Time{}
-	case !u.p.executed && u.pending():
-		// It never became the server.
+	case never:
 	default:
 		u.crashed(&next, how, now)
 	}
 	u.leaveGroup()
 	next.Run, next.Stop = nil, nil
 	u.p, u.signalled, u.poll, u.sweeping, u.changed = nil, false, 0, time.Time{}, true
-	if next.Want == wantRunning && !next.startsAt().After(now) && u.shallRun() && !u.dirty {
-		// The start that follows writes both down at once. Until then the journal tells of a run that is over, which is true as well.
+	if next.Want == wantRunning && !next.startsAt().After(now) && u.shallRun() && !u.dirty && !never {
+		// The start that follows writes both down at once. Until then the journal tells of a run that is over, which is true as well. Not so where
+		// a launcher never became the server: only its launch specification proves that, which the next start takes away.
 		u.take(next)
 		u.behind = true
 		return 0, false

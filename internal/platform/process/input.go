@@ -171,9 +171,25 @@ func validateFolders(folders []string) error {
 	return nil
 }
 
+// mostVariable is how many bytes a variable may have with its name, the sign between them and the NUL at its end: Linux executes nothing that is
+// given a longer one (MAX_ARG_STRLEN, execve(2)).
+const mostVariable = 128 << 10
+
+// mostEnvironment is how many bytes all of them may have: Linux gives arguments and environment a quarter of the stack's limit, and that is 8 MiB
+// nearly everywhere.
+const mostEnvironment = 1 << 20
+
 // validateEnv never shows a value.
 func validateEnv(env []platform.EnvVar) error {
+	all := 0
 	for _, v := range env {
+		size := len(v.Name) + len(v.Value) + len("=\x00")
+		if all += size; size > mostVariable {
+			return invalid("the environment variable %s has %d bytes with its name, and Linux starts no server with more than %d", v.Name, size, mostVariable)
+		}
+		if all > mostEnvironment {
+			return invalid("the environment has more than %d bytes, up to the variable %s", mostEnvironment, v.Name)
+		}
 		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00") {
 			return invalid("%q cannot be the name of an environment variable", v.Name)
 		}

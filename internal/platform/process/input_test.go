@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,4 +191,36 @@ func passageMode() os.FileMode {
 		return modePrivate
 	}
 	return modePassage
+}
+
+func TestAnEnvironmentThatLinuxCannotGiveIsRefusedBeforeAnythingIsStopped(t *testing.T) {
+	h := newHost(t)
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	long := desired("a", "h2", "LONG="+strings.Repeat("x", mostVariable-len("LONG=")))
+	if err := h.d.Ensure(t.Context(), long); platform.CodeOf(err) != platform.CodeInvalid || !strings.Contains(err.Error(), "LONG") {
+		t.Errorf("one variable: %v", err)
+	}
+	var many []string
+	for n := range 9 {
+		many = append(many, fmt.Sprintf("V%d=%s", n, strings.Repeat("x", mostVariable-len("V0=\x00"))))
+	}
+	if err := h.d.Ensure(t.Context(), desired("a", "h2", many...)); platform.CodeOf(err) != platform.CodeInvalid {
+		t.Errorf("all: %v", err)
+	}
+	if o := h.running("a", "h"); o.PID != before.PID {
+		t.Error("the server was replaced")
+	}
+	h.ensure(desired("a", "h3", many[:7]...))
+	h.running("a", "h3")
+}
+
+func TestAServerThatRunsIsLookedAtNowAndThen(t *testing.T) {
+	h := newHost(t)
+	h.ensure(desired("a", "h"))
+	h.running("a", "h")
+	until(t, "its next look is the slow one", func() bool {
+		pause, again := h.d.unit("a").pass()
+		return again && pause == relookEvery
+	})
 }

@@ -161,6 +161,9 @@ func loadJournal(h home, uid string) (*record, error) {
 		if _, err := os.Lstat(h.path); err != nil {
 			return nil, fmt.Errorf("read the journal: %w", err)
 		}
+		if h.started() {
+			return nil, fmt.Errorf("the journal %s is missing, although a server was started here", h.journal())
+		}
 		return &record{FormatVersion: journalFormat, UID: uid, Want: wantStopped}, nil
 	}
 	if err != nil {

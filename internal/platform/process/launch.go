@@ -140,7 +140,9 @@ func (u *unit) spawn(in *input, run *run, born string) error {
 	})
 	if err != nil {
 		// Where the kernel makes no process in a group, the next launcher joins it.
-		u.d.groups.indirect.Store(true)
+		if born != "" && !exhausted(err) {
+			u.d.groups.indirect.Store(true)
+		}
 		u.confined.limits = nil
 		return err
 	}
@@ -166,6 +168,13 @@ func (u *unit) spawn(in *input, run *run, born string) error {
 	tidy(u.home, &u.rec)
 	u.signalled, u.poll = false, 0
 	return nil
+}
+
+// exhausted tells of a want that has nothing to do with groups.
+func exhausted(err error) bool {
+	return slices.ContainsFunc([]error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS,
+	}, func(want error) bool { return errors.Is(err, want) })
 }
 
 // begin is the start of a run with the inputs.

@@ -80,5 +80,18 @@ func (h home) inspect() error {
 	return nil
 }
 
+// started tells whether a server was ever started in the directory: then there is a journal, or it was lost. A removal takes these files first.
+func (h home) started() bool { return there(h.config()) || there(h.stdout()) }
+
+// remove takes the directory away, so that a removal which does not end leaves nothing that looks like a lost journal.
+func (h home) remove() error {
+	for _, path := range []string{h.settings(), h.logs(), h.path} {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ownName is what there can be in the directory of an instance before its first journal, or after a removal that did not end.
 var ownName = regexp.MustCompile(`^(config|data|logs|launch\.json|input-[0-9]+\.json|[a-z0-9.-]+\.tmp)$`)

@@ -38,7 +38,7 @@ func (u *unit) remove(ctx context.Context, ref platform.Ref, keepData bool) erro
 			return fmt.Errorf("keep the data of the instance: %w", err)
 		}
 	}
-	err := u.d.hooks.around(PointRemove, func() error { return os.RemoveAll(u.home.path) })
+	err := u.d.hooks.around(PointRemove, u.home.remove)
 	if err == nil {
 		err = syncDir(u.d.layout.instances())
 	}

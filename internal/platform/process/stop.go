@@ -16,6 +16,9 @@ const (
 	pollMost  = 100 * time.Millisecond
 )
 
+// relookEvery is how often a server that runs is looked at without a reason: the news of an end may be lost, where the kernel has no watch to give.
+const relookEvery = 30 * time.Second
+
 // tend looks after a living process: it stays, or it is stopped because it, or its inputs, are not desired any more.
 func (u *unit) tend(now time.Time) (time.Duration, bool) {
 	u.recognise()
@@ -25,8 +28,11 @@ func (u *unit) tend(now time.Time) (time.Duration, bool) {
 	if halt := u.d.halted.Load(); halt != nil {
 		return u.beginStop(now, halt.Grace)
 	}
+	if u.rec.Next == nil && u.p.executed {
+		return relookEvery, true
+	}
 	if u.rec.Next == nil {
-		return pollFirst, !u.p.executed
+		return pollFirst, true
 	}
 	if pause := u.rec.NextRetryAt.Sub(now); pause > 0 {
 		return pause, true

@@ -158,8 +158,14 @@ func (u *unit) pass() (time.Duration, bool) {
 	return u.start(now)
 }
 
-// idle takes away what an instance without a process does not need.
+// idle writes down what could not be written before, and takes away what an instance without a process does not need.
 func (u *unit) idle() (time.Duration, bool) {
+	if u.dirty {
+		// A journal that is older tells the next agent of a server that shall run, which would start again.
+		if u.settle(u.rec); u.dirty {
+			return unwritableMost, true
+		}
+	}
 	if err := u.release(context.Background()); err != nil {
 		u.d.log.Error(err, "the cgroup of a stopped instance stays for now", "instance", u.rec.label())
 		return releaseEvery, true
@@ -206,13 +212,7 @@ func (u *unit) take(next record) {
 // claimPorts tells which ports the instance has: those of what runs and of what shall run. After a restart of the host an instance keeps
 // its API's port, but not its components': it may live elsewhere by now.
 func (u *unit) claimPorts() {
-	var uses []use
-	if u.rec.Current != nil && (u.p != nil || u.rec.Want == wantRunning && (u.rec.Next == nil || u.rec.Replacing)) {
-		uses = append(uses, u.rec.Current.use())
-	}
-	if u.rec.Next != nil {
-		uses = append(uses, u.rec.Next.use())
-	}
+	uses := u.rec.uses(u.p != nil)
 	if u.parked {
 		for i := range uses {
 			uses[i].listeners = nil
@@ -221,7 +221,26 @@ func (u *unit) claimPorts() {
 	u.d.ports.set(u.uid, u.rec.label(), uses...)
 }
 
-func (u *unit) keepPlugins() { u.d.plugins.keep(u.uid, u.rec.pluginKeys()...) }
+// uses are what the inputs take of which one runs or shall run.
+func (r *record) uses(alive bool) []use {
+	var uses []use
+	if r.Current != nil && (alive || r.Want == wantRunning && (r.Next == nil || r.Replacing)) {
+		uses = append(uses, r.Current.use())
+	}
+	if r.Next != nil {
+		uses = append(uses, r.Next.use())
+	}
+	return uses
+}
+
+// keepPlugins keeps the sets of plugins that the instance needs; one that is gone needs none.
+func (u *unit) keepPlugins() {
+	if u.gone {
+		u.d.plugins.keep(u.uid)
+		return
+	}
+	u.d.plugins.keep(u.uid, u.rec.pluginKeys()...)
+}
 
 // pluginKeys are the plugin sets of what runs and of what shall run.
 func (r *record) pluginKeys() []string {

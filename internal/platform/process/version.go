@@ -36,8 +36,8 @@ type executables struct {
 	others bool
 
 	mu sync.Mutex
-	// asked is the last question, for as long as the file is the same.
-	asked *question
+	// asked are the last questions by path, each for as long as the file is the same.
+	asked map[string]*question
 }
 
 // fileID tells files apart, also of the same name.
@@ -60,7 +60,7 @@ func identify(path string) (fileID, error) {
 }
 
 func newExecutables(path string, clock Clock, others bool) *executables {
-	return &executables{path: path, clock: clock, others: others}
+	return &executables{path: path, clock: clock, others: others, asked: map[string]*question{}}
 }
 
 // versions lists the versions that are there, sorted, and says in words why there are none.
@@ -121,10 +121,15 @@ func (e *executables) find(ctx context.Context, version string) (string, error) 
 	if err := e.check(path); err != nil {
 		return "", unavailable("drasi-server %s is not on this host: %v", version, err)
 	}
+	has, err := e.ask(ctx, path)
 	if strings.Contains(e.path, placeholder) {
+		// What is in a directory of its own is called what the directory is. That it answers proves that it can be run here: a good server is
+		// stopped for nothing else.
+		if err != nil {
+			return "", unavailable("drasi-server %s cannot be run on this host: %v", version, err)
+		}
 		return path, nil
 	}
-	has, err := e.ask(ctx, path)
 	if err != nil {
 		return "", err
 	}

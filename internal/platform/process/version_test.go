@@ -113,3 +113,24 @@ func TestVersionsLiveBesideOneAnother(t *testing.T) {
 		t.Errorf("Ensure with a path for a version: %v", err)
 	}
 }
+
+func TestAGoodServerIsNotStoppedForAVersionThatCannotBeRun(t *testing.T) {
+	dir := openDirectory(t)
+	install(t, serverPath, filepath.Join(dir, "0.2.2", "drasi-server"))
+	broken := filepath.Join(dir, "0.3.0", "drasi-server")
+	install(t, serverPath, broken)
+	if err := os.WriteFile(broken, []byte("\x7fELF for another machine"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, func(o *Options) { o.Executable = filepath.Join(dir, "{version}", "drasi-server") })
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	later := desired("a", "h2")
+	later.Version = "0.3.0"
+	if err := h.d.Ensure(t.Context(), later); platform.CodeOf(err) != platform.CodeVersionUnavailable || !strings.Contains(err.Error(), broken) {
+		t.Errorf("Ensure: %v", err)
+	}
+	if o := h.running("a", "h"); o.PID != before.PID || o.NextHash != "" {
+		t.Errorf("%+v", o)
+	}
+}

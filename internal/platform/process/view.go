@@ -26,7 +26,7 @@ type view struct {
 // state derives the contract's state.
 func (u *unit) state() platform.State {
 	switch {
-	case u.p != nil && (u.rec.Stop != nil || u.rec.Next != nil && u.startError == nil):
+	case u.p != nil && u.rec.Stop != nil:
 		return platform.StateStopping
 	case u.p != nil:
 		return platform.StateRunning
@@ -41,7 +41,7 @@ func (u *unit) state() platform.State {
 func (u *unit) publish() {
 	o := platform.Observed{
 		Ref: u.rec.ref(), State: u.state(), InstanceID: u.rec.InstanceID, LogDirectory: u.home.logs(), StartError: u.startError,
-		Restarts: u.rec.Restarts, LastExit: u.rec.LastExit,
+		Restarts: u.rec.Restarts, LastExit: u.rec.LastExit, Parked: u.parked,
 	}
 	v := &view{exists: u.present, broken: u.broken, p: u.p, stdout: u.rec.stdout()}
 	if ran := u.rec.Current; ran != nil {

@@ -68,9 +68,9 @@ func outOfMemory(dir string) (bool, error) {
 }
 
 // usedUp reads that of a group of version 1 as far as it tells, which is only that all of the limit was once in use, be it by what could be reclaimed.
-// Nothing there counts kills by limit: oom_kill of memory.oom_control is of any kill. memory.failcnt counts hits of the limit, but since Linux 6.14
-// none where memory and swap have the same one. So it is the most that was ever used, memory.max_usage_in_bytes and memory.memsw.max_usage_in_bytes
-// (Documentation/admin-guide/cgroup-v1/memory.rst), which is below the limit when the kernel kills for another reason.
+// Nothing there counts kills by limit: oom_kill of memory.oom_control is of any kill. memory.failcnt counts hits of the limit, but newer
+// kernels count none where memory and swap have the same one (seen with 6.18). So it is the most that was ever used, memory.max_usage_in_bytes and
+// memory.memsw.max_usage_in_bytes (Documentation/admin-guide/cgroup-v1/memory.rst), which is at the limit whenever the kernel kills for that.
 func usedUp(dir string) (bool, error) {
 	for _, of := range []string{"memory.memsw", "memory"} {
 		limit, err := fscommon.GetCgroupParamUint(dir, of+".limit_in_bytes")

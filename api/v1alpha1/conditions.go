@@ -90,7 +90,7 @@ const (
 	ReasonStartupDeadlineExceeded = "StartupDeadlineExceeded"
 	// ReasonCrashLoopBackOff says that the server ended by itself and waits for its next start.
 	ReasonCrashLoopBackOff = "CrashLoopBackOff"
-	// ReasonOOMKilled says that the kernel killed the server for its memory limit.
+	// ReasonOOMKilled says that the kernel killed the server for want of memory; the message says for whose.
 	ReasonOOMKilled = "OOMKilled"
 	// ReasonBootstrapFailed says that a query could not load its initial data.
 	ReasonBootstrapFailed = "BootstrapFailed"

@@ -292,6 +292,53 @@ func TestOOMKillsOfBothVersionsAreRead(t *testing.T) {
 	}
 }
 
+func TestThatALimitWasHitIsReadInBothVersions(t *testing.T) {
+	inFiles(t)
+	const none = "9223372036854771712\n"
+	for name, c := range map[string]struct {
+		unified bool
+		files   map[string]string
+		want    bool
+	}{
+		"version 2, no group":                   {true, nil, false},
+		"version 2, the own limit":              {true, map[string]string{"memory.events": "max 9\noom 1\noom_kill 2\n", "memory.events.local": "max 9\noom 1\noom_kill 2\n"}, true},
+		"version 2, another limit":              {true, map[string]string{"memory.events": "max 9\noom 0\noom_kill 2\n", "memory.events.local": "max 9\noom 0\noom_kill 2\n"}, false},
+		"version 2, the limit of a group below": {true, map[string]string{"memory.events": "oom 1\noom_kill 2\n", "memory.events.local": "oom 0\noom_kill 0\n"}, false},
+		"version 2 before 5.2, own limit":       {true, map[string]string{"memory.events": "max 9\noom 1\noom_kill 2\n"}, true},
+		"version 2 before 5.2, another":         {true, map[string]string{"memory.events": "max 9\noom 0\noom_kill 2\n"}, false},
+		"version 1, no group":                   {false, nil, false},
+		"version 1, all is used": {false, map[string]string{
+			"memory.limit_in_bytes": "50331648\n", "memory.max_usage_in_bytes": "50331648\n",
+		}, true},
+		"version 1, all but a page is used": {false, map[string]string{
+			"memory.limit_in_bytes": "50331648\n", "memory.max_usage_in_bytes": "50327552\n",
+		}, true},
+		"version 1, a mebibyte is left": {false, map[string]string{
+			"memory.limit_in_bytes": "50331648\n", "memory.max_usage_in_bytes": "49283072\n",
+		}, false},
+		"version 1, all is used with swap": {false, map[string]string{
+			"memory.limit_in_bytes": "50331648\n", "memory.max_usage_in_bytes": "1048576\n",
+			"memory.memsw.limit_in_bytes": "50331648\n", "memory.memsw.max_usage_in_bytes": "50331648\n",
+		}, true},
+		"version 1, without a limit": {false, map[string]string{
+			"memory.limit_in_bytes": none, "memory.max_usage_in_bytes": "50331648\n",
+			"memory.memsw.limit_in_bytes": none, "memory.memsw.max_usage_in_bytes": "50331648\n",
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mount := t.TempDir()
+			h := &hierarchy{unified: c.unified, controllers: []string{"memory"}, mount: mount, root: "/", parent: mount}
+			g := group(t, &Tree{all: []*hierarchy{h}, by: map[string]*hierarchy{"memory": h}}, "g")
+			for file, text := range c.files {
+				touch(t, filepath.Join(g.dir(h), file), text)
+			}
+			if hit, err := g.LimitHit(); err != nil || hit != c.want {
+				t.Errorf("%t, %v", hit, err)
+			}
+		})
+	}
+}
+
 func TestWhoLivesIsReadFromTheState(t *testing.T) {
 	line := func(state, threads string) string {
 		return "7 (a) Z (b) " + state + " 1 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 " + threads + " 0 12345 0 0\n"

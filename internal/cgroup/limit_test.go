@@ -101,6 +101,18 @@ func TestMoreMemoryThanTheLimitIsAnOOMKillThatIsCounted(t *testing.T) {
 	if n, err := g.OOMKills(); err != nil || n != 0 {
 		t.Fatalf("%d, %v before anything ran", n, err)
 	}
+	if hit, err := g.LimitHit(); err != nil || hit {
+		t.Fatalf("the limit was hit %t, %v before anything ran", hit, err)
+	}
+	starve(t, g)
+	if hit, err := g.LimitHit(); err != nil || !hit {
+		t.Errorf("the limit was hit: %t, %v", hit, err)
+	}
+}
+
+// starve has the kernel kill a process of the group for want of memory.
+func starve(t *testing.T, g *Group) {
+	t.Helper()
 	hungry := ready(t, g, "eat")
 	err := hungry.Wait()
 	if _, exited := errors.AsType[*exec.ExitError](err); !exited {
@@ -111,6 +123,24 @@ func TestMoreMemoryThanTheLimitIsAnOOMKillThatIsCounted(t *testing.T) {
 	}
 	if n, err := g.OOMKills(); err != nil || n == 0 {
 		t.Errorf("%d OOM kills, %v", n, err)
+	}
+}
+
+func TestALimitAboveIsNotTheGroupsOwn(t *testing.T) {
+	in := limited(t, "memory")
+	// For two groups the parent is one more group with a limit.
+	above := &Group{tree: &Tree{all: in.all, by: map[string]*hierarchy{"memory": in.by["memory"]}, support: in.support}, name: "."}
+	if err := above.limit(Limits{Memory: 48 * mebi}); err != nil {
+		t.Fatal(err)
+	}
+	for name, own := range map[string]Limits{"without a limit": {}, "with a limit": {Memory: 512 * mebi}} {
+		t.Run(name, func(t *testing.T) {
+			g := made(t, in, own)
+			starve(t, g)
+			if hit, err := g.LimitHit(); err != nil || hit {
+				t.Errorf("the limit was hit: %t, %v", hit, err)
+			}
+		})
 	}
 }
 
@@ -178,5 +208,8 @@ func TestALimitThatCannotBeEnforcedIsAnError(t *testing.T) {
 	}
 	if _, err := g.OOMKills(); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("error is %v", err)
+	}
+	if hit, err := g.LimitHit(); err != nil || hit {
+		t.Errorf("the limit was hit: %t, %v", hit, err)
 	}
 }

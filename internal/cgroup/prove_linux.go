@@ -38,9 +38,10 @@ func (t *Tree) prove(ctx context.Context) (lost []string, err error) {
 	tried := slices.Clone(t.all)
 	// Beside the number, by which leftovers are told: two may be tried at a time, or in two process namespaces.
 	probe := &Group{tree: t, name: fmt.Sprintf("%s%d-%s", probePrefix, os.Getpid(), rand.Text())}
-	defer func() { err = errors.Join(err, sweep(ctx, tried, probe.name)) }()
+	defer func() { err = errors.Join(err, steady(sweep(ctx, tried, probe.name), probe.name)) }()
 	var failures []error
 	drop := func(h *hierarchy, err error) {
+		err = steady(err, probe.name)
 		failures = append(failures, fmt.Errorf("hierarchy %s: %w", h, err))
 		lost = append(lost, fmt.Sprintf("the servers stay in the agent's group of hierarchy %s: %v", h, err))
 	}
@@ -62,6 +63,28 @@ func (t *Tree) prove(ctx context.Context) (lost []string, err error) {
 	}
 	return lost, nil
 }
+
+// probeError is an error of a try, with the same text each time: it is told to people again and again, and only what has changed is to be news.
+type probeError struct {
+	error
+	probe string
+}
+
+// steady takes the name of the group that was made for the try out of an error's text.
+func steady(err error, probe string) error {
+	if err == nil {
+		return nil
+	}
+	return &probeError{error: err, probe: probe}
+}
+
+// Error names any probe in the place of this one.
+func (e *probeError) Error() string {
+	return strings.ReplaceAll(e.error.Error(), e.probe, probePrefix+"*")
+}
+
+// Unwrap is what it was before.
+func (e *probeError) Unwrap() error { return e.error }
 
 // keep keeps the hierarchies with which f succeeds.
 func (t *Tree) keep(f func(*hierarchy) error, drop func(*hierarchy, error)) {

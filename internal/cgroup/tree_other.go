@@ -52,5 +52,8 @@ func (*Group) Kill(context.Context) error { return errors.ErrUnsupported }
 // OOMKills is how many processes the kernel has killed for want of memory.
 func (*Group) OOMKills() (uint64, error) { return 0, errors.ErrUnsupported }
 
+// LimitHit tells whether the group's own memory limit has been hit.
+func (*Group) LimitHit() (bool, error) { return false, errors.ErrUnsupported }
+
 // Remove removes the group.
 func (*Group) Remove(context.Context) error { return errors.ErrUnsupported }

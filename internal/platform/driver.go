@@ -213,7 +213,7 @@ const (
 	ExitError ExitReason = "Error"
 	// ExitKilled: a signal.
 	ExitKilled ExitReason = "Killed"
-	// ExitOOMKilled: the kernel, for the memory limit.
+	// ExitOOMKilled: the kernel, for want of memory.
 	ExitOOMKilled ExitReason = "OOMKilled"
 	// ExitUnknown: the end was not seen, and the kernel does not tell any more.
 	ExitUnknown ExitReason = "Unknown"
@@ -226,6 +226,9 @@ type Exit struct {
 	Code *int32
 	// Signal is the number of the signal, 0 where none.
 	Signal int32
+	// OwnLimit says of an ExitOOMKilled whether it was for the memory limit of the runtime itself, and not for one of more than it or for the end of the
+	// host's memory; nil: that is not known, or it is another end.
+	OwnLimit *bool `json:",omitempty"`
 	// FinishedAt is when the end was noticed.
 	FinishedAt time.Time
 	// Ran is for how long the server had run.

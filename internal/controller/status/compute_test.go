@@ -115,7 +115,9 @@ var cases = []struct {
 	}), "False", "PluginsMissing", "reaction/x", "True", "True"},
 	{"crashed", with(waiting(platform.Exit{Reason: platform.ExitError, Code: ptr.To(int32(1)), Stderr: "Error: words"})), "False", "CrashLoopBackOff", "words", "False", "Unknown"},
 	{"killed", with(waiting(platform.Exit{Reason: platform.ExitKilled, Signal: 9})), "False", "CrashLoopBackOff", "signal 9", "False", "Unknown"},
-	{"killed for memory", with(waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9})), "False", "OOMKilled", "memory", "False", "Unknown"},
+	{"killed for memory", with(waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9})), "False", "OOMKilled", "for want of memory; whether for a limit of its own is not known", "False", "Unknown"},
+	{"killed for a memory limit that is not known", with(waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9, OwnLimit: ptr.To(true)})), "False", "OOMKilled", "for its memory limit", "False", "Unknown"},
+	{"killed for the host's memory", with(waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9, OwnLimit: ptr.To(false)})), "False", "OOMKilled", "not for a limit of its own: the host had none left", "False", "Unknown"},
 	{"ended unseen", with(waiting(platform.Exit{Reason: platform.ExitUnknown})), "False", "CrashLoopBackOff", "not known", "False", "Unknown"},
 	{"refused by the server", with(waiting(platform.Exit{Reason: platform.ExitError, Code: ptr.To(int32(1)), Stderr: "Error: Failed to create source 'm': unknown field"})), "False", "InvalidConfig", "Failed to create source", "False", "Unknown"},
 	{"refused by the server and tried again", with(
@@ -132,8 +134,14 @@ var cases = []struct {
 		func(f *Facts) {
 			f.Instance.Spec.Resources = &v1alpha1.Resources{Limits: &v1alpha1.ResourceAmounts{Memory: ptr.To(resource.MustParse("64Mi"))}}
 		},
-		waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9}),
+		waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9, OwnLimit: ptr.To(true)}),
 	), "False", "OOMKilled", "limit of 64Mi", "False", "Unknown"},
+	{"killed for the host's memory although it has a limit", with(
+		func(f *Facts) {
+			f.Instance.Spec.Resources = &v1alpha1.Resources{Limits: &v1alpha1.ResourceAmounts{Memory: ptr.To(resource.MustParse("64Mi"))}}
+		},
+		waiting(platform.Exit{Reason: platform.ExitOOMKilled, Signal: 9, OwnLimit: ptr.To(false)}),
+	), "False", "OOMKilled", "for want of memory, and not for a limit of its own", "False", "Unknown"},
 	{"limits refused by the host", with(func(f *Facts) { f.WantedHash, f.Placement = "h4", &Problem{v1alpha1.ReasonNoHost, "no limits here"} }), "False", "NoHost", "no limits", "True", "True"},
 	{"paused and nothing held back", with(paused("")), "True", "Running", "", "True", "True"},
 	{"paused and crashed", with(waiting(platform.Exit{Reason: platform.ExitKilled, Signal: 9}), paused("")), "False", "CrashLoopBackOff", "signal 9", "False", "Unknown"},

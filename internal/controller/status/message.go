@@ -73,10 +73,8 @@ func findingsMessage(findings []drasi.Finding) string {
 func exitMessage(exit *platform.Exit, limit string) string {
 	how := "the server ended"
 	switch {
-	case exit.Reason == platform.ExitOOMKilled && limit != "":
-		how = fmt.Sprintf("the kernel killed the server for its memory limit of %s (spec.resources.limits.memory)", limit)
 	case exit.Reason == platform.ExitOOMKilled:
-		how = "the kernel killed the server for its memory limit"
+		how = starvedMessage(exit.OwnLimit, limit)
 	case exit.Signal != 0:
 		how = fmt.Sprintf("the server was killed by signal %d", exit.Signal)
 	case exit.Code != nil:
@@ -92,6 +90,20 @@ func exitMessage(exit *platform.Exit, limit string) string {
 		return how + ": " + words
 	}
 	return how
+}
+
+// starvedMessage says for which want of memory the kernel killed a server.
+func starvedMessage(own *bool, limit string) string {
+	switch {
+	case own == nil:
+		return "the kernel killed the server for want of memory; whether for a limit of its own is not known"
+	case !*own:
+		return "the kernel killed the server for want of memory, and not for a limit of its own: the host had none left, or a limit of more than this server was hit"
+	case limit == "":
+		return "the kernel killed the server for its memory limit"
+	default:
+		return fmt.Sprintf("the kernel killed the server for its memory limit of %s (spec.resources.limits.memory)", limit)
+	}
 }
 
 // hasError says whether a server said on standard error why it ended (contract 6.2).

@@ -81,14 +81,14 @@ func starved(e *env) {
 		if err == nil && found.LastExit == nil {
 			err = fmt.Errorf("state %s and no last exit", found.State)
 		}
-		if err == nil && found.LastExit.Reason != platform.ExitOOMKilled {
-			e.Fatalf("last exit is %+v, want %s", found.LastExit, platform.ExitOOMKilled)
+		if err == nil && (found.LastExit.Reason != platform.ExitOOMKilled || found.LastExit.OwnLimit == nil || !*found.LastExit.OwnLimit) {
+			e.Fatalf("last exit is %+v, want %s for its own limit", found.LastExit, platform.ExitOOMKilled)
 		}
 		return err
 	})
 	after := e.running(desired)
 	e.must(e.world.Crash(desired.UID), "kill the server")
-	if exit := e.another(desired, after).LastExit; exit == nil || exit.Reason == platform.ExitOOMKilled {
+	if exit := e.another(desired, after).LastExit; exit == nil || exit.Reason == platform.ExitOOMKilled || exit.OwnLimit != nil {
 		e.Fatalf("a kill by somebody else is told as %+v", exit)
 	}
 }

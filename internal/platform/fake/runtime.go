@@ -208,6 +208,8 @@ func (p *process) exit(now time.Time) *platform.Exit {
 	switch {
 	case p.unseen:
 		exit.Reason, exit.Signal = platform.ExitUnknown, 0
+	case exit.Reason == platform.ExitOOMKilled:
+		exit.OwnLimit = new(true)
 	case exit.Reason == platform.ExitCompleted || exit.Reason == platform.ExitError:
 		code := p.ending.Code
 		exit.Code = &code

@@ -35,8 +35,9 @@ func (u *unit) ownGroup() (group, error) {
 	return u.d.groups.at(u.rec.Run.Cgroup)
 }
 
-// confine makes the group of the next run with its limits. One that this driver made and never killed in is taken as it is. It returns how the launcher gets into it, and notes in the run where the group is and how often the kernel killed in
-// it so far.
+// confine makes the group of the next run with its limits. One that this driver made and never killed in is taken as it is, unless its memory limit
+// was hit: so what is told of that after a run is of this run. It returns how the launcher gets into it, and notes in the run where the group is and
+// how often the kernel killed in it so far.
 func (u *unit) confine(in *input, run *run) (entry, error) {
 	where := u.d.groups.placeOf(u.uid)
 	if where == nil {
@@ -45,7 +46,7 @@ func (u *unit) confine(in *input, run *run) (entry, error) {
 	g, err := u.d.groups.at(where)
 	if err == nil {
 		limits := u.d.groups.limitsOf(in.Resources)
-		if u.confined.limits == nil || *u.confined.limits != limits || !joinable(g) {
+		if u.confined.limits == nil || *u.confined.limits != limits || !joinable(g) || spent(g, limits) {
 			err = u.makeGroup(g, limits)
 		}
 	}
@@ -108,6 +109,15 @@ func killsIn(g group) (uint64, error) {
 	return kills, err
 }
 
+// spent tells whether the memory limit of a group was hit, or may have been.
+func spent(g group, limits cgroup.Limits) bool {
+	if limits.Memory == 0 {
+		return false
+	}
+	hit, err := g.LimitHit()
+	return err != nil || hit
+}
+
 // starved tells whether the kernel has killed in the group of the run for want of memory.
 func (u *unit) starved() bool {
 	g, err := u.ownGroup()
@@ -116,6 +126,22 @@ func (u *unit) starved() bool {
 	}
 	kills, err := killsIn(g)
 	return err == nil && kills > u.rec.Run.OOMKills
+}
+
+// ownLimit tells whether the run has hit the memory limit of its instance; nil: that is not known.
+func (u *unit) ownLimit() *bool {
+	if u.rec.Current.Resources.Memory == 0 {
+		return new(false)
+	}
+	g, err := u.ownGroup()
+	if g == nil || err != nil {
+		return nil
+	}
+	hit, err := g.LimitHit()
+	if err != nil {
+		return nil
+	}
+	return &hit
 }
 
 // killGroup kills everything in the group of what runs or ran, and tells whether there was anything left.

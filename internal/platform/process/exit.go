@@ -128,6 +128,9 @@ func (u *unit) crashed(next *record, how ending, now time.Time) {
 		code := how.code
 		next.LastExit.Code = &code
 	}
+	if next.LastExit.Reason == platform.ExitOOMKilled {
+		next.LastExit.OwnLimit = u.ownLimit()
+	}
 	next.Unasked = true
 	if ran >= steadyAfter {
 		next.Failures, next.RetryAt = 0, now

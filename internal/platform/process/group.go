@@ -36,6 +36,7 @@ type group interface {
 	Populated() (bool, error)
 	Kill(ctx context.Context) error
 	OOMKills() (uint64, error)
+	LimitHit() (bool, error)
 	Remove(ctx context.Context) error
 }
 

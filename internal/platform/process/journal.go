@@ -80,7 +80,7 @@ type run struct {
 	Cgroup *place `json:"cgroup,omitempty"`
 	// Own says that it runs as the instance's own user.
 	Own bool `json:"own,omitempty"`
-	// OOMKills is how often the kernel had killed in that group for the memory limit before the run.
+	// OOMKills is how often the kernel had killed in that group for want of memory before the run.
 	OOMKills uint64 `json:"oomKills,omitempty"`
 }
 

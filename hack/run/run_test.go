@@ -25,7 +25,8 @@ func TestPollSaysWhatItSawLastWhenTimeIsUp(t *testing.T) {
 	if err == nil || err.Error() != "waiting for x: not within 300ms: last seen: x is Starting" {
 		t.Errorf("got %v", err)
 	}
-	if strings.Count(out.String(), "x is Starting") != 1 {
+	// Not even once where asking outlasts the time.
+	if strings.Count(out.String(), "x is Starting") > 1 {
 		t.Errorf("the same news within two seconds is to be said once:\n%s", &out)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -61,7 +62,7 @@ func (s *system) poll(ctx context.Context, timeout time.Duration, what string, a
 			return err
 		}
 		if ctx.Err() != nil {
-			return ended(ctx, last)
+			return ended(ctx, cmp.Or(news, last))
 		}
 		if (news != last && news != "") || time.Since(said) >= sayInterval {
 			s.say("  … %s (%s)", news, time.Since(began).Round(time.Second))

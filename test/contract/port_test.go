@@ -10,10 +10,11 @@ import (
 )
 
 // Ports come from below the ephemeral range, so that no outgoing connection
-// takes one, and from a block that this process alone holds, so that two runs
-// on one machine never meet.
+// takes one, from below those of the other tests, which run beside these, and
+// from a block that this process alone holds, so that two runs on one machine
+// never meet.
 const (
-	firstPort = 22000
+	firstPort = 10000
 	blockSize = 500
 	blocks    = 20
 )

@@ -210,7 +210,7 @@ var _ = Describe("An agent whose Lease is not renewed", func() {
 		before := awaitRunning(ctx, instance)
 
 		refusing.Store(true)
-		const lost = 90 * time.Second // the controller waits for 40 s
+		const lost = 3 * time.Minute // the controller waits for 40 s
 		Eventually(func() string { return condition(fetch(ctx, instance), "Ready").Reason }, lost).Should(Equal(v1alpha1.ReasonHostLost))
 		writes.reset()
 		crash(before)

@@ -44,7 +44,7 @@ func (p *part) armable() (dir string) {
 	return dir
 }
 
-// tended is a part that is started again whenever it dies, as a supervisor would. It dies by SIGKILL only.
+// tended is a part that is started again whenever it dies, as a supervisor would. It dies by SIGKILL only, or ends since it may not lead any more.
 type tended struct {
 	*part
 	// role is the part's name for its failpoints; dir is their directory.
@@ -83,12 +83,16 @@ func (t *tended) tend(cmd *exec.Cmd, ended chan struct{}) {
 			t.mu.Unlock()
 			return
 		}
-		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		switch exit, ok := errors.AsType[*exec.ExitError](err); {
+		case ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
+			t.deaths++
+		case ok && strings.Contains(t.said(t.since, 1<<30), "leader election lost"):
+			// It could not renew its Lease in time, and was right to end.
+		default:
 			t.failure = fmt.Errorf("%s ended by itself: %w", t.name, err)
 			t.mu.Unlock()
 			return
 		}
-		t.deaths++
 		if found, err := os.Stat(t.log); err == nil {
 			t.since = found.Size()
 		}
@@ -161,13 +165,21 @@ func (t *tended) working() bool {
 	t.mu.Lock()
 	from := t.since
 	t.mu.Unlock()
+	return strings.Contains(t.said(from, 1<<20), "Starting workers")
+}
+
+// said is what the part's log has from a place on, up to so many bytes.
+func (t *tended) said(from, most int64) string {
 	file, err := os.Open(t.log)
 	if err != nil {
-		return false
+		return ""
 	}
 	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.NewSectionReader(file, from, 1<<20))
-	return err == nil && strings.Contains(string(text), "Starting workers")
+	text, err := io.ReadAll(io.NewSectionReader(file, from, most))
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 // passed counts how often each side of each point was passed, and tells of writes without a name.

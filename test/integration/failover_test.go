@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/draas-io/draas/api/v1alpha1"
@@ -137,6 +138,8 @@ func (c controllers) batch(ctx context.Context, hosts []*host, batch, size int) 
 	creators.Wait()
 	By(fmt.Sprintf("batch %d: created", batch))
 	for _, instance := range all {
+		// Deaths that let the Lease run out take most of a minute before anything is done.
+		Eventually(func() string { return condition(fetch(ctx, instance), v1alpha1.ConditionReady).Reason }, stormPatience).Should(Equal(v1alpha1.ReasonRunning))
 		Expect(restarts(awaitRunning(ctx, instance))).To(BeZero())
 	}
 	By(fmt.Sprintf("batch %d: all run", batch))
@@ -144,10 +147,12 @@ func (c controllers) batch(ctx context.Context, hosts []*host, batch, size int) 
 		Expect(world.client.Delete(ctx, instance)).To(Succeed())
 	}
 	for _, instance := range all {
-		remove(ctx, instance)
+		Eventually(func() error {
+			return world.client.Get(ctx, client.ObjectKeyFromObject(instance), &v1alpha1.DrasiInstance{})
+		}, stormPatience).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
 		processes += starts(instance.Name)
 	}
 	By(fmt.Sprintf("batch %d: all are gone", batch))
-	Eventually(struck).Should(Receive(Succeed()))
+	Eventually(struck, stormPatience).Should(Receive(Succeed()))
 	return processes
 }

@@ -337,7 +337,14 @@ var _ = Describe("Faults that users cause", func() {
 		instance := newInstance("fault-hang", h, simple)
 		instance.Spec.Env = append(instance.Spec.Env, v1alpha1.EnvVar{Name: "DRASISIM_HANG", Value: ptr.To("1")})
 		create(ctx, instance)
-		starting := await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonStarting)
+		var starting *v1alpha1.DrasiInstance
+		Eventually(func(g Gomega) {
+			// It may be told that it starts before there is a process.
+			starting = await(ctx, instance, metav1.ConditionFalse, v1alpha1.ReasonStarting)
+			g.Expect(starting.Status.Runtime).NotTo(BeNil())
+			g.Expect(starting.Status.Runtime.Process).NotTo(BeNil())
+			g.Expect(starting.Status.Runtime.Process.PID).NotTo(BeZero())
+		}).Should(Succeed())
 		Expect(starting.Status.Endpoints).To(BeEmpty())
 
 		By("answering on its port in its place")

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -212,10 +211,10 @@ func endpoint(instance *v1alpha1.DrasiInstance, name string) string {
 	return ""
 }
 
-// ask asks an instance's server through its own API.
+// ask asks an instance's server through its own API. It may answer late.
 func ask(ctx context.Context, instance *v1alpha1.DrasiInstance, path string, into any) {
 	GinkgoHelper()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint(instance, "api")+path, http.NoBody)
 	Expect(err).NotTo(HaveOccurred())

@@ -3,7 +3,9 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -40,15 +42,18 @@ var _ = Describe("Outages", func() {
 		instance.Spec.Env = append(instance.Spec.Env, v1alpha1.EnvVar{Name: "DRASISIM_SLOW_START_MS", Value: ptr.To("1500")})
 		create(ctx, instance)
 		before := awaitRunning(ctx, instance)
+		seen := history(instance)
 		crash(before)
-		Eventually(func(g Gomega) {
-			latest := fetch(ctx, instance)
-			g.Expect(latest.Status.LastTermination).NotTo(BeNil())
-			g.Expect(condition(latest, "Ready").Status).To(Equal(metav1.ConditionFalse))
-			g.Expect(condition(latest, "Live").Status).To(Equal(metav1.ConditionFalse))
-			g.Expect(latest.Status.Endpoints).To(BeEmpty())
-		}).Should(Succeed())
-		Expect(restarts(awaitRunning(ctx, instance))).To(Equal(int32(1)))
+		Eventually(seen).Should(ContainElement(Satisfy(func(past *v1alpha1.DrasiInstance) bool {
+			return past.Status.LastTermination != nil && condition(past, "Ready").Status == metav1.ConditionFalse &&
+				condition(past, "Live").Status == metav1.ConditionFalse && len(past.Status.Endpoints) == 0
+		})))
+		after := awaitRunning(ctx, instance)
+		Expect(restarts(after)).To(Equal(int32(1)))
+		Eventually(seen).Should(ContainElement(HaveField("ResourceVersion", after.ResourceVersion)))
+		Expect(seen()).NotTo(ContainElement(Satisfy(func(past *v1alpha1.DrasiInstance) bool {
+			return past.Status.LastTermination != nil && condition(past, "Ready").Status == metav1.ConditionTrue && pid(past) == pid(before)
+		})))
 	})
 
 	It("leaves every server alone while agent and controller are killed and started again", func(ctx SpecContext) {
@@ -190,6 +195,39 @@ var _ = Describe("Outages", func() {
 		}
 	})
 })
+
+// history records what an instance is from now on: who asks now and then misses what is so for a moment only.
+func history(instance *v1alpha1.DrasiInstance) (seen func() []*v1alpha1.DrasiInstance) {
+	GinkgoHelper()
+	ctx, end := context.WithCancel(context.Background())
+	watch, err := world.client.Watch(ctx, &v1alpha1.DrasiInstanceList{}, client.InNamespace(instance.Namespace), client.MatchingFields{"metadata.name": instance.Name})
+	Expect(err).NotTo(HaveOccurred())
+	var (
+		mu   sync.Mutex
+		past []*v1alpha1.DrasiInstance
+	)
+	ended := make(chan struct{})
+	DeferCleanup(func() {
+		end()
+		watch.Stop()
+		<-ended
+	})
+	go func() {
+		defer close(ended)
+		for event := range watch.ResultChan() {
+			if now, ok := event.Object.(*v1alpha1.DrasiInstance); ok {
+				mu.Lock()
+				past = append(past, now)
+				mu.Unlock()
+			}
+		}
+	}()
+	return func() []*v1alpha1.DrasiInstance {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(past)
+	}
+}
 
 // killAPIServer ends the API server as a crash does.
 func killAPIServer() {

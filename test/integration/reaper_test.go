@@ -62,6 +62,19 @@ func living(pids []int) (count int) {
 	return count
 }
 
+// orphansStopped are the notes of the Events that tell of orphans that were stopped on a host.
+func orphansStopped(ctx context.Context, h *host) (notes []string) {
+	GinkgoHelper()
+	var list eventsv1.EventList
+	Expect(world.client.List(ctx, &list)).To(Succeed())
+	for _, event := range list.Items {
+		if event.Regarding.Name == h.name && event.Reason == "OrphanStopped" {
+			notes = append(notes, event.Note)
+		}
+	}
+	return notes
+}
+
 // command is the command that the condition tells.
 var command = regexp.MustCompile(`kubectl annotate drasihost (\S+) (draas\.io/reap=[0-9]+) --overwrite`)
 
@@ -83,6 +96,9 @@ var _ = Describe("Orphans", func() {
 		}
 		tearOut(ctx, all[0])
 		Eventually(func() bool { return alive(pid(all[0])) }).Should(BeFalse())
+		// The agent tells of it after the fact.
+		retained := And(ContainSubstring(all[0].Name), ContainSubstring(filepath.Join(h.stateDir, "retained")))
+		Eventually(func() []string { return orphansStopped(ctx, h) }).Should(ContainElement(retained))
 		h.kill()
 		tearOut(ctx, all[1])
 		Expect(alive(pid(all[1]))).To(BeTrue())
@@ -99,18 +115,7 @@ var _ = Describe("Orphans", func() {
 		}
 		Expect(startsOf(all)).To(Equal(before))
 		Expect(orphansHeld(ctx, h)).To(BeNil())
-		Eventually(func(g Gomega) {
-			var list eventsv1.EventList
-			g.Expect(world.client.List(ctx, &list)).To(Succeed())
-			notes := map[string]bool{}
-			for _, event := range list.Items {
-				if event.Regarding.Name == h.name && event.Reason == "OrphanStopped" {
-					notes[event.Note] = true
-				}
-			}
-			g.Expect(notes).To(HaveKey(And(ContainSubstring(all[0].Name), ContainSubstring(filepath.Join(h.stateDir, "retained")))))
-			g.Expect(notes).To(HaveKey(ContainSubstring(all[1].Name)))
-		}).Should(Succeed())
+		Eventually(func() []string { return orphansStopped(ctx, h) }).Should(ContainElements(retained, ContainSubstring(all[1].Name)))
 	})
 
 	It("are held when all objects are gone, and let go when told", func(ctx SpecContext) {
@@ -173,6 +178,8 @@ var _ = Describe("Orphans", func() {
 		tearOut(ctx, all...)
 		instance := newInstance(all[0].Name, h, simple)
 		create(ctx, instance)
+		// Until it is placed, the agent has nothing but an orphan.
+		Eventually(func() string { return fetch(ctx, instance).Status.Host }).Should(Equal(h.name))
 		h.start()
 		awaitRunning(ctx, instance)
 		Expect(alive(pid(all[0]))).To(BeFalse())

@@ -57,7 +57,7 @@ type proxy struct {
 type exchange struct {
 	method, path string
 	body         []byte
-	code         int
+	code         int // zero while there is no answer
 	lost         bool
 }
 
@@ -95,6 +95,7 @@ func newProxy(account string) *proxy {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		e := &exchange{method: r.Method, path: r.URL.Path, body: body}
+		p.note(e)
 		relay.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
 	}))
 	DeferCleanup(func() {
@@ -154,13 +155,19 @@ func refuse(w http.ResponseWriter, reason *apierrors.StatusError) {
 	_ = json.NewEncoder(w).Encode(status) // the client may be gone
 }
 
-// reply notes what the API server answered, and loses it or lets it through the gate.
-func (p *proxy) reply(reply *http.Response) error {
-	e, _ := reply.Request.Context().Value(exchangeKey{}).(*exchange)
-	e.code = reply.StatusCode
+// note notes a request before it is sent: its effect can be seen before its reply is, and who then sets a mark must not find it after it.
+func (p *proxy) note(e *exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = append(p.seen, e)
+}
+
+// reply notes what the API server answered, and loses it or lets it through the gate.
+func (p *proxy) reply(reply *http.Response) error {
+	e, _ := reply.Request.Context().Value(exchangeKey{}).(*exchange)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.code = reply.StatusCode
 	if p.lose != nil && e.done() && p.lose(e) {
 		p.lose, e.lost = nil, true
 		return errors.Join(errLost, reply.Body.Close())
@@ -314,7 +321,7 @@ func (p *proxy) since(mark int, which func(*exchange) bool) (count int) {
 
 // done says that it is a write, and that the API server has carried it out.
 func (e *exchange) done() bool {
-	return e.method != http.MethodGet && e.code < http.StatusMultipleChoices
+	return e.method != http.MethodGet && e.code != 0 && e.code < http.StatusMultipleChoices
 }
 
 // of says whether an exchange is about an instance.

@@ -113,7 +113,7 @@ var _ = Describe("An agent that is shown what was", func() {
 		for _, instance := range all[:2] {
 			now := seeNow(ctx, instance)
 			Expect(restarts(now)).To(BeZero(), "what a spec asks for is no restart")
-			Expect(o.of(string(now.UID))).To(ConsistOf(pid(now)))
+			Eventually(func() []int { return o.of(string(now.UID)) }).Should(ConsistOf(pid(now)), "what the observer sees")
 			Expect(loaded(ctx, now, now.Name)).To(ConsistOf("counter", "all", instance.Spec.Config.Reactions[0].ID))
 		}
 		change(ctx, stopped, later)

@@ -77,7 +77,7 @@ var _ = Describe("An agent that hears late", func() {
 		Expect(starts(anew.Name)).To(Equal(2))
 		Expect(alive(pid(old))).To(BeFalse())
 		Expect(o.of(string(old.UID))).To(BeEmpty())
-		Expect(o.of(string(anew.UID))).To(ConsistOf(pid(anew)))
+		Eventually(func() []int { return o.of(string(anew.UID)) }).Should(ConsistOf(pid(anew)), "what the observer sees")
 		Eventually(h.directories).Should(ConsistOf(string(config.UID), string(state.UID), string(paused.UID), string(anew.UID)))
 		Expect(remains(h.stateDir)).To(HaveLen(4))
 		Expect(orphansHeld(ctx, h)).To(BeNil())

@@ -33,6 +33,11 @@ func (w *worker) ask(ctx context.Context) *status.Probe {
 	answer := &status.Probe{Incarnation: w.target.Incarnation, Expectation: w.target.Expectation}
 	if lister, ok := w.prober.driver.(platform.SocketLister); ok {
 		sockets, err := lister.Sockets(ctx, w.target.Ref)
+		if err != nil && w.bound.IsZero() && w.blind < failuresTolerated-1 {
+			// Nothing was seen: to say that it is not bound would take back what an agent before this one has seen.
+			w.blind++
+			return nil
+		}
 		if err != nil || !listens(sockets, w.target.API) {
 			return w.unbound(ctx, answer)
 		}

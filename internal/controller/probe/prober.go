@@ -85,6 +85,8 @@ type worker struct {
 	cancel   context.CancelFunc
 	started  time.Time
 	failures int
+	// blind counts the looks for sockets that failed before the API was first seen bound.
+	blind int
 	// messages are the last words of components in Error, by id.
 	messages map[string]string
 	// bound is when the API was first seen bound; zero: not yet.

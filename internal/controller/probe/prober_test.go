@@ -187,3 +187,22 @@ func TestAnotherRunIsAskedAnew(t *testing.T) {
 		t.Error("what was forgotten still answers")
 	}
 }
+
+func TestALookThatFailsAtFirstSaysNothingUntilManyHave(t *testing.T) {
+	w := newWorld(t)
+	w.answers(loaded)
+	w.prober.Watch(t.Context(), w.target)
+	w.until("it has looked", func() bool { return w.asked.Load() > 0 })
+	for look := 2; look < failuresTolerated; look++ {
+		if answer := w.round(); answer != nil {
+			t.Fatalf("after %d failed looks: %+v", look, answer)
+		}
+	}
+	if answer := w.round(); answer == nil || answer.APIBound || answer.WasBound {
+		t.Errorf("after %d failed looks: %+v, want not bound", failuresTolerated, answer)
+	}
+	w.binds(true)
+	if answer := w.round(); !answer.APIBound || answer.Assessment.Problem != drasi.ProblemNone {
+		t.Errorf("it can be looked at: %+v", answer)
+	}
+}

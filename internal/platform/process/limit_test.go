@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,10 +136,17 @@ func TestALimitThatAnEarlierRunHitIsNotToldOfALaterOne(t *testing.T) {
 func TestWhatTheKernelKilledWhileNobodyLookedIsToldApart(t *testing.T) {
 	h := newHost(t)
 	h.needsMemory()
-	h.ensure(hungry("TS_EAT_AFTER=500ms"))
+	hold := filepath.Join(openDirectory(t), "hold")
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.ensure(hungry("TS_EAT_HOLD=" + hold))
 	until(t, "it runs", func() bool { return len(h.lines("a", "starts")) == 1 })
 	pid := h.inspect("a").PID
 	h.close()
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
 	until(t, "it is killed", func() bool { return !lives(pid) })
 	h.open()
 	until(t, "it runs again", func() bool { return len(h.lines("a", "starts")) == 2 })

@@ -60,9 +60,10 @@ func (l layout) furnish(mode os.FileMode) error {
 	return nil
 }
 
-// lockPatience is how long a lock may still be held by a process that a dead agent had just made, and that has not executed anything yet.
+// lockPatience is how long a lock may still be held by a process that a dead agent had just made, and that has not executed anything yet: on a machine
+// that has much to do it waits for its turn.
 const (
-	lockPatience = 300 * time.Millisecond
+	lockPatience = 5 * time.Second
 	lockInterval = 5 * time.Millisecond
 )
 

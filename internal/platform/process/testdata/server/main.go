@@ -77,12 +77,17 @@ func main() {
 		}
 	}
 	time.Sleep(duration("TS_STOP_DELAY"))
-	for hold := os.Getenv("TS_STOP_HOLD"); hold != ""; time.Sleep(time.Millisecond) {
+	held("TS_STOP_HOLD")
+	mark("graceful")
+}
+
+// held waits for as long as the file is there that the variable names.
+func held(variable string) {
+	for hold := os.Getenv(variable); hold != ""; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(hold); err != nil {
-			break
+			return
 		}
 	}
-	mark("graceful")
 }
 
 // note leaves in the working directory what the server was started with.
@@ -170,7 +175,7 @@ func eat() {
 	if _, err := os.Stat("eaten"); size == 0 || err == nil {
 		return
 	}
-	time.Sleep(duration("TS_EAT_AFTER"))
+	held("TS_EAT_HOLD")
 	check(os.WriteFile("eaten", nil, 0o600))
 	eaten := make([]byte, size)
 	for at := 0; at < size; at += os.Getpagesize() {

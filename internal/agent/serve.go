@@ -62,7 +62,7 @@ func (a *hostAgent) serve(ctx context.Context, connect Connect) error {
 	lifetime, cancel := context.WithCancel(ctx)
 	defer cancel()
 	beats := &heartbeat{
-		client: manager.GetClient(), clock: a.clock, host: a.options.Host, holder: a.holder, pulse: &pulse{clock: a.clock}, confirm: confirm,
+		client: manager.GetClient(), clock: a.clock, host: a.options.Host, identity: a.identity, pulse: &pulse{clock: a.clock}, confirm: confirm,
 	}
 	if err := beats.acquire(ctx); err != nil {
 		return fmt.Errorf("acquire the host's Lease: %w", err)

@@ -45,12 +45,8 @@ func Run(ctx context.Context, connect Connect, options *Options, log logr.Logger
 		err = errors.Join(err, closeDriver(context.WithoutCancel(ctx), driver, options.StopServersOnExit, log))
 	}()
 
-	id, err := identity(options.StateDir)
-	if err != nil {
-		return err
-	}
 	host := &hostAgent{
-		options: options, log: log, holder: options.Host + "/" + id, waker: &waker{}, clock: clock.RealClock{},
+		options: options, log: log, identity: openIdentity(options.StateDir, log), waker: &waker{}, clock: clock.RealClock{},
 		cluster: newBinding(options.StateDir, log), holds: newHolds(),
 		drivers: map[v1alpha1.Platform]platform.Driver{v1alpha1.PlatformProcess: driver},
 	}
@@ -72,14 +68,14 @@ func closeDriver(ctx context.Context, driver *process.Driver, stopServers bool, 
 
 // hostAgent is one agent.
 type hostAgent struct {
-	options *Options
-	log     logr.Logger
-	clock   clock.WithTicker
-	holder  string
-	waker   *waker
-	cluster *binding
-	holds   *holds
-	drivers map[v1alpha1.Platform]platform.Driver
+	options  *Options
+	log      logr.Logger
+	clock    clock.WithTicker
+	identity *identity
+	waker    *waker
+	cluster  *binding
+	holds    *holds
+	drivers  map[v1alpha1.Platform]platform.Driver
 }
 
 // run works with the API server, again and again: a manager that gives up is replaced by a new one.

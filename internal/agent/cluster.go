@@ -113,7 +113,7 @@ func (b *binding) match(uid string) error {
 			return err
 		}
 		if bound == "" {
-			if err := b.write(uid); err != nil {
+			if err := replace(b.file, []byte(uid+"\n")); err != nil {
 				return fmt.Errorf("bind the state directory to the cluster: %w", err)
 			}
 			b.log.Info("Bound the state directory to the cluster", "cluster", uid)
@@ -142,35 +142,4 @@ func (b *binding) read() (string, error) {
 		return "", fmt.Errorf("the file %s does not name a cluster: write the UID of the right cluster's namespace %s into it", b.file, metav1.NamespaceSystem)
 	}
 	return uid, nil
-}
-
-// write binds the state directory: after any crash it is bound or it is not.
-func (b *binding) write(uid string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(b.file), clusterFile+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.WriteString(uid + "\n")
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if closed := temporary.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(temporary.Name(), b.file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return syncDir(filepath.Dir(b.file))
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

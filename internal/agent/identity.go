@@ -3,27 +3,52 @@ package agent
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/go-logr/logr"
 )
 
-// identity returns what tells this machine's agent from any other that has the same host name by mistake: a random text that is kept in the
-// state directory, with the servers.
-func identity(stateDir string) (string, error) {
-	file := filepath.Join(stateDir, "identity")
-	data, err := os.ReadFile(file)
-	if err == nil && strings.TrimSpace(string(data)) != "" {
-		return strings.TrimSpace(string(data)), nil
-	}
+// identity is what tells this machine's agent from any other that has the same host name by mistake: a random text that is kept in the state
+// directory, with the servers.
+type identity struct {
+	file string
+	text string
+	log  logr.Logger
+	// kept says that the text is on disk, and told that it was logged that it is not.
+	kept, told bool
+}
+
+// openIdentity reads the text, or makes one. A disk that cannot be read or written keeps no agent from the servers that run.
+func openIdentity(stateDir string, log logr.Logger) *identity {
+	i := &identity{file: filepath.Join(stateDir, "identity"), log: log}
+	data, err := os.ReadFile(i.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the agent's identity: %w", err)
+		log.Error(err, "The agent's identity cannot be read: it gets another")
 	}
-	text := rand.Text()
-	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep the agent's identity: %w", err)
+	if i.text = strings.TrimSpace(string(data)); err == nil && i.text != "" {
+		i.kept = true
+		return i
 	}
-	return text, nil
+	i.text = rand.Text()
+	i.keep()
+	return i
+}
+
+// keep writes the text down where that has not been done yet.
+func (i *identity) keep() {
+	if i.kept {
+		return
+	}
+	err := replace(i.file, []byte(i.text+"\n"))
+	i.kept = err == nil
+	switch {
+	case err == nil && i.told:
+		i.log.Info("The agent's identity is kept now")
+	case err != nil && !i.told:
+		i.told = true
+		i.log.Error(err, "The agent's identity cannot be kept: until it is, an agent that is started anew waits until the Lease has stood still")
+	}
 }

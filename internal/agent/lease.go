@@ -34,9 +34,9 @@ type heartbeat struct {
 	client client.Client
 	clock  clock.WithTicker
 	host   string
-	// holder is what the Lease says of who holds it: the host's name and this machine's identity.
-	holder string
-	pulse  *pulse
+	// identity is this machine's.
+	identity *identity
+	pulse    *pulse
 	// confirm asks the API server whether it is still that of the state directory's cluster.
 	confirm func(context.Context) error
 }
@@ -105,6 +105,7 @@ func (h *heartbeat) ask(ctx context.Context) error {
 
 // beat renews the Lease once. A Lease that is gone, or another's, may be another cluster's doing.
 func (h *heartbeat) beat(ctx context.Context) error {
+	h.identity.keep()
 	lease, err := h.get(ctx)
 	if err != nil {
 		return err
@@ -123,8 +124,11 @@ func (h *heartbeat) beat(ctx context.Context) error {
 // mine says whether this machine's agent holds a Lease, or nobody does.
 func (h *heartbeat) mine(lease *coordinationv1.Lease) bool {
 	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
-	return holder == "" || holder == h.holder
+	return holder == "" || holder == h.holder()
 }
+
+// holder is what the Lease says of who holds it: the host's name and this machine's identity.
+func (h *heartbeat) holder() string { return h.host + "/" + h.identity.text }
 
 // get reads the Lease; nil: there is none.
 func (h *heartbeat) get(ctx context.Context) (*coordinationv1.Lease, error) {
@@ -152,7 +156,7 @@ func (h *heartbeat) renew(ctx context.Context, lease *coordinationv1.Lease) erro
 	}
 	asked := h.clock.Now()
 	now := metav1.NewMicroTime(asked)
-	lease.Spec.HolderIdentity = ptr.To(h.holder)
+	lease.Spec.HolderIdentity = ptr.To(h.holder())
 	lease.Spec.LeaseDurationSeconds = ptr.To(int32(leaseSeconds))
 	lease.Spec.RenewTime = &now
 	write := func() error { return h.client.Update(ctx, lease) }

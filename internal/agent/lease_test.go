@@ -47,7 +47,7 @@ func newLeases(t *testing.T) *leases {
 
 func (l *leases) heartbeat(cluster error) *heartbeat {
 	return &heartbeat{
-		client: l.client, clock: l.clock, host: host, holder: host + "/me", pulse: &pulse{clock: l.clock},
+		client: l.client, clock: l.clock, host: host, identity: &identity{text: "me", kept: true}, pulse: &pulse{clock: l.clock},
 		confirm: func(context.Context) error { return cluster },
 	}
 }

@@ -258,6 +258,9 @@ func (r *reaper) judge(ctx context.Context, fresh []orphan, others int) error {
 // keep holds orphans.
 func (r *reaper) keep(ctx context.Context, orphans []orphan, others int, reason string) error {
 	message := heldMessage(r.host, orphans, others)
+	if r.latch.lost != nil {
+		message = fmt.Sprintf("it is not known which orphans were held before (%v), so all are: %s", r.latch.lost, message)
+	}
 	if len(r.held) == 0 {
 		logf.FromContext(ctx).Info("Orphans are held", "reason", reason, "message", message)
 	}

@@ -16,6 +16,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/draas-io/draas/api/v1alpha1"
+	"github.com/draas-io/draas/internal/controller/status"
 	"github.com/draas-io/draas/internal/platform"
 )
 
@@ -28,6 +29,8 @@ const (
 	registerEvery = 15 * time.Second
 	// maxVersions bounds the versions that a host lists, as the API does.
 	maxVersions = 64
+	// maxPlatformMessage bounds what a platform says of itself, as the API does: one text that is too long would make every write invalid.
+	maxPlatformMessage = 1024
 )
 
 // registrar keeps the agent's DrasiHost, as a Runnable of the manager.
@@ -130,12 +133,12 @@ func (r *registrar) offer(ctx context.Context, name v1alpha1.Platform) v1alpha1.
 	}
 	found, err := r.drivers[name].Fingerprint(ctx)
 	if err != nil {
-		offer.Health, offer.Message = v1alpha1.PlatformUnhealthy, err.Error()
+		offer.Health, offer.Message = v1alpha1.PlatformUnhealthy, status.Bounded(err.Error(), maxPlatformMessage)
 		return offer
 	}
 	offer.Health = v1alpha1.PlatformHealth(found.Health)
 	offer.Versions = found.Versions[max(0, len(found.Versions)-maxVersions):] // the newest
 	offer.Limits = v1alpha1.PlatformLimits(found.Limits)
-	offer.Message = found.Message
+	offer.Message = status.Bounded(found.Message, maxPlatformMessage)
 	return offer
 }

@@ -62,7 +62,7 @@ func (a *hostAgent) serve(ctx context.Context, connect Connect) error {
 	lifetime, cancel := context.WithCancel(ctx)
 	defer cancel()
 	beats := &heartbeat{
-		client: manager.GetClient(), clock: a.clock, host: a.options.Host, holder: a.holder, pulse: &pulse{clock: a.clock}, confirm: confirm,
+		client: manager.GetClient(), clock: a.clock, host: a.options.Host, identity: a.identity, pulse: &pulse{clock: a.clock}, confirm: confirm,
 	}
 	if err := beats.acquire(ctx); err != nil {
 		return fmt.Errorf("acquire the host's Lease: %w", err)
@@ -152,9 +152,9 @@ func (a *hostAgent) addReaper(ctx context.Context, manager ctrl.Manager, beats *
 	if err != nil {
 		return fmt.Errorf("get the informer of instances: %w", err)
 	}
-	kept, err := openLatch(filepath.Join(a.options.StateDir, "held-orphans"))
-	if err != nil {
-		return err
+	kept := openLatch(filepath.Join(a.options.StateDir, "held-orphans"))
+	if kept.lost != nil {
+		a.log.Error(kept.lost, "It is not known which orphans were held; all are, until leave is given", "host", a.options.Host)
 	}
 	r := &reaper{
 		cached: manager.GetClient(), live: manager.GetAPIReader(), driver: a.drivers[v1alpha1.PlatformProcess], clock: a.clock, host: a.options.Host,

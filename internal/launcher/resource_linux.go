@@ -33,28 +33,40 @@ func write(path, text string) error {
 // setLimits sets the limits, each as far as is permitted unless it is required.
 func (l *launcher) setLimits() error {
 	for _, wanted := range l.spec.Limits {
-		if err := wanted.set(); err != nil {
+		if err := wanted.set(syscall.Getrlimit, syscall.Setrlimit); err != nil {
 			return fmt.Errorf("limit %d: %w", wanted.Resource, err)
 		}
 	}
 	return nil
 }
 
-func (l Limit) set() error {
+// rlimit reads or sets a limit of this process's.
+type rlimit func(resource int, limit *syscall.Rlimit) error
+
+func (l Limit) set(get, set rlimit) error {
 	var now syscall.Rlimit
-	if err := syscall.Getrlimit(l.Resource, &now); err != nil {
+	if err := get(l.Resource, &now); err != nil {
 		return err
 	}
 	whole := syscall.Rlimit{Cur: l.Soft, Max: max(l.Soft, now.Max)}
 	if l.Cap {
 		whole.Max = l.Soft
 	}
-	err := syscall.Setrlimit(l.Resource, &whole)
-	if err == nil || l.Required {
+	err := set(l.Resource, &whole)
+	if l.Required {
 		return err
 	}
 	most := min(l.Soft, now.Max)
-	return syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: most, Max: now.Max})
+	// The kernel takes no hard limit of open files above fs.nr_open, not even the one that this process has had since before that was lowered.
+	for _, hard := range []uint64{now.Max, most} {
+		if errors.Is(err, syscall.EPERM) {
+			err = set(l.Resource, &syscall.Rlimit{Cur: most, Max: hard})
+		}
+	}
+	if errors.Is(err, syscall.EPERM) {
+		return nil
+	}
+	return err
 }
 
 // setOOMScore sets the score as far as is permitted: a lower one than the agent's is not.

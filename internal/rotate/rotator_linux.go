@@ -20,7 +20,7 @@ const (
 	calmPause, calmAfter = 4 * time.Millisecond, 3
 	// quiet is how long nothing is written until the next write may be the beginning of a flood like any other.
 	quiet = 50 * time.Millisecond
-	// relist is the time between two looks at every file, for what the kernel has not told, and blindRelist where it tells nothing.
+	// relist is the time between two looks at every file, for what the kernel has not told, and blindRelist at those of which it tells nothing.
 	relist      = 2 * time.Second
 	blindRelist = 50 * time.Millisecond
 	// gcPercent keeps the heap below a megabyte: it is small and soon collected, and would be four with the runtime's default.
@@ -59,9 +59,9 @@ func rotate(args []string) error {
 	if err := prefer(); err != nil {
 		tell(fmt.Errorf("a flood of output can run ahead of its limit while the processors are busy: %w", err))
 	}
-	r := &rotator{limit: limit, relist: relist, known: map[string]*file{}, watches: map[int32]*file{}}
+	r := &rotator{limit: limit, known: map[string]*file{}, watches: map[int32]*file{}}
 	if r.inotify, err = syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK); err != nil {
-		r.inotify, r.relist = -1, blindRelist
+		r.inotify, r.told = -1, true
 		tell(fmt.Errorf("output files are looked at from time to time only: %w", os.NewSyscallError("inotify_init1", err)))
 	}
 	r.run()
@@ -78,7 +78,8 @@ type rotator struct {
 	limit int64
 	// inotify tells of writes; -1: nothing does.
 	inotify int
-	relist  time.Duration
+	// blind says that there are files of which it does not tell, and told that this was told.
+	blind, told bool
 	known   map[string]*file
 	watches map[int32]*file
 	// rest is the beginning of a path that has not been read whole.
@@ -89,7 +90,11 @@ type rotator struct {
 
 func (r *rotator) run() {
 	now := time.Now()
-	for due := now.Add(r.relist); ; {
+	for listed, glanced := now, now; ; {
+		due := listed.Add(relist)
+		if soon := glanced.Add(blindRelist); r.blind && soon.Before(due) {
+			due = soon
+		}
 		written, asked := poll(r.inotify, syscall.Stdin, max(time.Until(due), 0))
 		before := now
 		if now = time.Now(); now.Sub(before) > quiet {
@@ -99,9 +104,13 @@ func (r *rotator) run() {
 		if asked && !r.read(now) {
 			return
 		}
-		if written && !r.hear(now) || !now.Before(due) {
+		switch {
+		case written && !r.hear(now) || now.Sub(listed) >= relist:
 			r.list(now)
-			due = now.Add(r.relist)
+			listed, glanced = now, now
+		case r.blind && now.Sub(glanced) >= blindRelist:
+			r.glance(now)
+			glanced = now
 		}
 		if written {
 			// The kernel gathers meanwhile what else is written.
@@ -116,6 +125,7 @@ func (r *rotator) run() {
 
 // list looks at every file, and forgets those that are gone.
 func (r *rotator) list(now time.Time) {
+	r.blind = false
 	for path, f := range r.known {
 		f.failed = false
 		r.visit(f, now)
@@ -125,14 +135,38 @@ func (r *rotator) list(now time.Time) {
 	}
 }
 
-// visit has the kernel tell of writes to a file, and looks at it. A file that cannot be watched is found by the next list.
-func (r *rotator) visit(f *file, now time.Time) {
-	if !f.watched && r.inotify >= 0 {
-		if watch, err := syscall.InotifyAddWatch(r.inotify, f.path, syscall.IN_MODIFY); err == nil {
-			r.watches[int32(watch)], f.watched = f, true
+// glance looks at the files of which the kernel does not tell, and finds out whether there still are any.
+func (r *rotator) glance(now time.Time) {
+	r.blind = false
+	for _, f := range r.known {
+		if !f.watched {
+			r.visit(f, now)
 		}
 	}
+}
+
+// visit has the kernel tell of writes to a file, and looks at it. A file that cannot be watched is glanced at.
+func (r *rotator) visit(f *file, now time.Time) {
+	if !f.watched {
+		r.watch(f)
+	}
 	r.look(f, now)
+}
+
+// watch has the kernel tell of writes to a file.
+func (r *rotator) watch(f *file) {
+	watch, err := syscall.InotifyAddWatch(r.inotify, f.path, syscall.IN_MODIFY)
+	switch {
+	case err == nil:
+		r.watches[int32(watch)], f.watched = f, true
+	case !errors.Is(err, os.ErrNotExist):
+		r.blind = true
+		if !r.told {
+			r.told = true
+			tell(fmt.Errorf("the output file %s, and perhaps others, is looked at from time to time only, so a flood can run ahead of its limit (fs.inotify.max_user_watches may be too low): %w",
+				f.path, os.NewSyscallError("inotify_add_watch", err)))
+		}
+	}
 }
 
 // look cuts a file that has become too big.

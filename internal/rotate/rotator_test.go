@@ -35,8 +35,42 @@ func start(t *testing.T, args ...string) *process {
 func startAs(t *testing.T, user *syscall.Credential, args ...string) *process {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "/proc/self/exe")
-	command.Args, command.Env, command.Stderr = args, []string{}, os.Stderr
+	command.Args, command.Env = args, []string{}
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: user}
+	return run(t, command)
+}
+
+// startWatching starts one for which the kernel watches only so many files.
+func startWatching(t *testing.T, watches int, args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skipf("SKIPPED: no bash, which gives a program its argument zero: %v", err)
+	}
+	// The kernel has such a number for each user namespace.
+	command := exec.CommandContext(t.Context(), bash, "-c", `echo "$0" >/proc/sys/user/max_inotify_watches && exec -a "$2" "$1" "${@:3}"`)
+	command.Args = append(append(command.Args, strconv.Itoa(watches), self), args...)
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+	}
+	try := exec.CommandContext(t.Context(), bash, "-c", "echo 1 >/proc/sys/user/max_inotify_watches")
+	try.SysProcAttr = command.SysProcAttr
+	if text, err := try.CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: no user namespace with a limit of its own can be made here: %v, %s", err, text)
+	}
+	return run(t, command)
+}
+
+// run runs a rotator's command.
+func run(t *testing.T, command *exec.Cmd) *process {
+	t.Helper()
+	command.Stderr = os.Stderr
 	feed, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -227,6 +261,34 @@ func TestWithoutTheRightToPriorityItSaysSoAndCutsAllTheSame(t *testing.T) {
 	write(t, file, 2*testLimit)
 	until(t, "it is cut", func() bool { return bytesIn(path) == 0 })
 	if said := p.end(t); !strings.Contains(said, "raise the priority") {
+		t.Errorf("it said %q", said)
+	}
+}
+
+func TestFilesThatTheKernelDoesNotWatchAreLookedAtMoreOftenAndThatIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	var files []*os.File
+	p := startWatching(t, 1, Command(testLimit)...)
+	for _, name := range []string{"watched", "first", "second"} {
+		file := appender(t, filepath.Join(dir, name))
+		files = append(files, file)
+		p.look(t, file.Name())
+	}
+	// Looks that are as far apart as those at files that are watched would take twice the time for which this waits.
+	round := 0
+	until(t, "30 floods are cut one after the other", func() bool {
+		for _, file := range files {
+			if bytesIn(file.Name()) > 0 {
+				return false
+			}
+		}
+		for _, file := range files {
+			write(t, file, 2*testLimit)
+		}
+		round++
+		return round > 30
+	})
+	if said := p.end(t); strings.Count(said, "inotify_add_watch: no space left") != 1 || !strings.Contains(said, files[1].Name()) || !strings.Contains(said, "max_user_watches") {
 		t.Errorf("it said %q", said)
 	}
 }

@@ -74,7 +74,7 @@ func stamp(f *Facts, verdicts map[string]verdict) []metav1.Condition {
 			since = old.LastTransitionTime
 		}
 		conditions = append(conditions, metav1.Condition{
-			Type: name, Status: v.status, Reason: v.reason, Message: bounded(v.message, maxMessage),
+			Type: name, Status: v.status, Reason: v.reason, Message: Bounded(v.message, maxMessage),
 			ObservedGeneration: f.Instance.Generation, LastTransitionTime: since,
 		})
 	}

@@ -272,10 +272,10 @@ func TestAPortThatWasNotToBeHadIsSaid(t *testing.T) {
 
 func TestTextsAreBoundedAtCharacters(t *testing.T) {
 	long := strings.Repeat("é", 3000)
-	if got := bounded(long, maxMessage); len(got) > maxMessage || !strings.HasSuffix(got, "…") || strings.Contains(got, "\uFFFD") {
+	if got := Bounded(long, maxMessage); len(got) > maxMessage || !strings.HasSuffix(got, "…") || strings.Contains(got, "\uFFFD") {
 		t.Errorf("%d bytes", len(got))
 	}
-	if got := bounded("a\xffb", 10); got != "a\uFFFDb" {
+	if got := Bounded("a\xffb", 10); got != "a\uFFFDb" {
 		t.Errorf("%q", got)
 	}
 }

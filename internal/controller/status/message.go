@@ -12,8 +12,8 @@ import (
 // maxMessage bounds a condition's message, in bytes. The API's own bound is 32,768; people read less.
 const maxMessage = 2048
 
-// bounded cuts a text at a character's edge.
-func bounded(text string, limit int) string {
+// Bounded cuts a text at a character's edge, to at most limit bytes.
+func Bounded(text string, limit int) string {
 	text = strings.ToValidUTF8(strings.TrimSpace(text), "\uFFFD")
 	if len(text) <= limit {
 		return text
@@ -46,7 +46,7 @@ func boundedTail(text string, limit int) string {
 func lastWords(exit *platform.Exit) string {
 	logged := ""
 	if !hasError(exit.Stderr) {
-		logged = bounded(drasi.LastErrors(exit.Stdout), maxMessage)
+		logged = Bounded(drasi.LastErrors(exit.Stdout), maxMessage)
 	}
 	if logged == "" {
 		return boundedTail(exit.Stderr, maxTerminationMessage)

@@ -78,7 +78,7 @@ func components(assessment drasi.Assessment) (list []v1alpha1.ComponentStatus, r
 			continue
 		}
 		seen[c.ID] = true
-		list = append(list, v1alpha1.ComponentStatus{ID: c.ID, Type: c.Type, Status: cmp.Or(c.Status, "Unknown"), Message: bounded(c.Message, maxComponentMessage)})
+		list = append(list, v1alpha1.ComponentStatus{ID: c.ID, Type: c.Type, Status: cmp.Or(c.Status, "Unknown"), Message: Bounded(c.Message, maxComponentMessage)})
 	}
 	if len(assessment.Components) == 0 {
 		return nil, "0/0"

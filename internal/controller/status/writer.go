@@ -196,7 +196,7 @@ func (w *Writer) announce(instance *v1alpha1.DrasiInstance, next *v1alpha1.Drasi
 	if note == "" {
 		note = fmt.Sprintf("Ready is %s", after.Status)
 	}
-	w.recorder.Eventf(instance, nil, kind, after.Reason, "Reconcile", "%s", bounded(note, maxEventNote))
+	w.recorder.Eventf(instance, nil, kind, after.Reason, "Reconcile", "%s", Bounded(note, maxEventNote))
 }
 
 // maxEventNote is the API's bound of an Event's note, in bytes.

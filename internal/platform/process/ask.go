@@ -20,7 +20,7 @@ const (
 )
 
 // versionLine is how an executable tells its version (contract 1.1).
-var versionLine = regexp.MustCompile(`^drasi-server ([0-9A-Za-z][0-9A-Za-z.+-]*)$`)
+var versionLine = regexp.MustCompile(`^drasi-server (` + versionPattern + `)$`)
 
 // question is what an executable was asked, once for all who want to know.
 type question struct {

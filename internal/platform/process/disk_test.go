@@ -112,6 +112,36 @@ func TestADiskThatCannotBeWrittenHurtsNoServerAndIsRecoveredFrom(t *testing.T) {
 	}
 }
 
+func TestWhereNoPluginCanBeLoadedThePlatformIsUnhealthy(t *testing.T) {
+	h, disk := newDiskHost(t)
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := unix.Mount("", disk, "", unix.MS_REMOUNT|flags, "size=8m,mode=0755"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	healthy := func(want bool) {
+		t.Helper()
+		found := h.fingerprint()
+		sets := layout{root: h.options.StateDir}.plugins()
+		said := strings.Contains(found.Message, sets) && strings.Contains(found.Message, "noexec") && strings.Contains(found.Message, "--state-dir")
+		if (found.Health == platform.HealthHealthy) != want || said == want {
+			t.Errorf("%+v", found)
+		}
+	}
+	healthy(true)
+	remount(unix.MS_NOEXEC)
+	healthy(false)
+	remount(0)
+	healthy(true)
+
+	remount(unix.MS_NOEXEC)
+	h.close()
+	h.options.PluginsDir = "" // so no server has plugins
+	h.open()
+	healthy(true)
+}
+
 func TestAStopNeedsNoDisk(t *testing.T) {
 	h, disk := newDiskHost(t)
 	h.ensure(desired("a", "h"))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +39,24 @@ func (d *Driver) usable() error {
 	if err := unix.Access(d.layout.root, unix.W_OK); err != nil {
 		return fmt.Errorf("the state directory %s cannot be written to: %w", d.layout.root, err)
 	}
+	if d.plugins.from != "" {
+		if err := loadable(d.layout.plugins()); err != nil {
+			return err
+		}
+	}
 	return d.passable()
+}
+
+// loadable tells why no server can load a plugin from a directory: from a file system that is mounted with noexec the kernel maps no code.
+func loadable(dir string) error {
+	var found unix.Statfs_t
+	if err := unix.Statfs(dir, &found); err != nil {
+		return &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	if found.Flags&unix.ST_NOEXEC != 0 {
+		return fmt.Errorf("no plugin can be loaded from %s, whose file system is mounted with noexec: mount it with exec, or give the agent another --state-dir", dir)
+	}
+	return nil
 }
 
 // passable tells why servers with users of their own cannot get to their files.

@@ -25,8 +25,10 @@ import (
 // placeholder stands for a version in a path.
 const placeholder = "{version}"
 
-// versionForm is what a version looks like; so it is no path either.
-var versionForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]{0,63}$`)
+// versionPattern is what a version looks like, so that it is no path either, and no longer than the API takes.
+const versionPattern = `[0-9A-Za-z][0-9A-Za-z.+-]{0,62}`
+
+var versionForm = regexp.MustCompile(`^` + versionPattern + `$`)
 
 // executables finds the executable of a version.
 type executables struct {

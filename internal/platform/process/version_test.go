@@ -82,6 +82,27 @@ func TestWithoutAnExecutableThePlatformIsUnhealthy(t *testing.T) {
 	}
 }
 
+// The API takes no longer version: with one, every write of the host's status would be invalid.
+func TestAVersionThatTheAPIDoesNotTakeIsNone(t *testing.T) {
+	const most = 63
+	for _, length := range []int{most, most + 1} {
+		version := strings.Repeat("1", length)
+		dir := openDirectory(t)
+		told := filepath.Join(dir, "drasi-server")
+		if err := os.WriteFile(told, []byte("#!/bin/sh\necho drasi-server "+version+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		install(t, serverPath, filepath.Join(dir, version, "drasi-server"))
+		for _, path := range []string{told, filepath.Join(dir, "{version}", "drasi-server")} {
+			h := newHost(t, func(o *Options) { o.Executable = path })
+			found := h.fingerprint()
+			if healthy := found.Health == platform.HealthHealthy; healthy != (length <= most) || healthy != slices.Equal(found.Versions, []string{version}) {
+				t.Errorf("%d characters at %s: %+v", length, path, found)
+			}
+		}
+	}
+}
+
 func TestVersionsLiveBesideOneAnother(t *testing.T) {
 	dir := openDirectory(t)
 	for _, version := range []string{"0.2.2", "0.10.0", "0.9.1"} {

@@ -80,8 +80,8 @@ type rotator struct {
 	inotify int
 	// blind says that there are files of which it does not tell, and told that this was told.
 	blind, told bool
-	known   map[string]*file
-	watches map[int32]*file
+	known       map[string]*file
+	watches     map[int32]*file
 	// rest is the beginning of a path that has not been read whole.
 	rest []byte
 	// calm counts the looks in a row at which no file grew fast.

@@ -64,7 +64,7 @@ var _ = Describe("A crash before or after any write of the controller", Serial, 
 		running := fleet(ctx, h, "crash-lost", 1)[0]
 		release := watch.watch(pid(running), running.Name)
 		defer release()
-		c := inPlaceOfTheController("crash-lost-controller", "--host-lost-after", "12s")
+		c := inPlaceOfTheController("crash-lost-controller", "--host-lost-after", "30s")
 		Expect(c.arm(failpoint.Crash{When: failpoint.Before, Point: string(failpoint.WriteHostStatus), Nth: 1, Object: h.name})).To(Succeed())
 		Expect(c.run()).To(Succeed())
 		h.kill()

@@ -142,7 +142,7 @@ var _ = Describe("Outages", func() {
 		all := fleet(ctx, h, "outage-lost", 2)
 		DeferCleanup(func() { world.controller.start() })
 		world.controller.stop()
-		judge := startController("judge", "--host-lost-after", "12s")
+		judge := startController("judge", "--host-lost-after", "30s")
 		DeferCleanup(func() { judge.stop() })
 		h.kill()
 		for _, instance := range all {

@@ -29,8 +29,9 @@ import (
 // LostAfter is the default of how long a host's Lease may stay unchanged before the host is lost.
 const LostAfter = 40 * time.Second
 
-// LeastLostAfter is the least sensible value: a heartbeat comes every 10 s.
-const LeastLostAfter = 12 * time.Second
+// LeastLostAfter is the least value that is safe: an agent whose Lease is not renewed falls silent after 25 s (silentAfter of package agent), and
+// only then may another write the statuses of its instances.
+const LeastLostAfter = 30 * time.Second
 
 // Carried knows which hosts carry which instances.
 type Carried interface {

@@ -68,9 +68,9 @@ var _ = Describe("A crash before or after any write of the controller", Serial, 
 		Expect(c.arm(failpoint.Crash{When: failpoint.Before, Point: string(failpoint.WriteHostStatus), Nth: 1, Object: h.name})).To(Succeed())
 		Expect(c.run()).To(Succeed())
 		h.kill()
-		Eventually(c.died).Should(Equal(1))
+		Eventually(c.died, 2*time.Minute).Should(Equal(1))
 		Expect(c.arm(failpoint.Crash{When: failpoint.After, Point: string(failpoint.WriteHostStatus), Nth: 1, Object: h.name})).To(Succeed())
-		Eventually(c.died).Should(Equal(2))
+		Eventually(c.died, 2*time.Minute).Should(Equal(2))
 		await(ctx, running, metav1.ConditionUnknown, v1alpha1.ReasonHostLost)
 		object := &v1alpha1.DrasiHost{}
 		Expect(world.client.Get(ctx, client.ObjectKey{Name: h.name}, object)).To(Succeed())

@@ -112,7 +112,7 @@ var _ = Describe("An agent that is shown what was", func() {
 		p.truth()
 		for _, instance := range all[:2] {
 			now := seeNow(ctx, instance)
-			Expect(restarts(now)).To(BeZero(), "what a spec asks for is no restart")
+			Expect(restarts(now)).To(BeZero(), "what a spec asks for is no restart: %+v", now.Status.LastTermination)
 			Eventually(func() []int { return o.of(string(now.UID)) }).Should(ConsistOf(pid(now)), "what the observer sees")
 			Expect(loaded(ctx, now, now.Name)).To(ConsistOf("counter", "all", instance.Spec.Config.Reactions[0].ID))
 		}

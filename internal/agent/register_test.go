@@ -31,8 +31,10 @@ func TestWhatAPlatformSaysIsNoLongerThanTheAPITakes(t *testing.T) {
 		"a message": {found: platform.Fingerprint{Health: platform.HealthUnhealthy, Message: long}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &registrar{options: &Options{Platforms: []v1alpha1.Platform{v1alpha1.PlatformProcess}}, holds: newHolds(),
-				drivers: map[v1alpha1.Platform]platform.Driver{v1alpha1.PlatformProcess: driver}}
+			r := &registrar{
+				options: &Options{Platforms: []v1alpha1.Platform{v1alpha1.PlatformProcess}}, holds: newHolds(),
+				drivers: map[v1alpha1.Platform]platform.Driver{v1alpha1.PlatformProcess: driver},
+			}
 			told := &v1alpha1.DrasiHost{}
 			r.describe(t.Context(), told)
 			message := told.Status.Platforms[0].Message

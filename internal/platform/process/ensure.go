@@ -37,30 +37,14 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 			u.leave()
 		}
 	}()
-	if err := u.usable(); err != nil {
-		return err
-	}
-	if u.d.halted.Load() != nil {
-		return &platform.WaitError{Code: platform.CodeStopping, Message: "the agent is stopping all its servers"}
-	}
-	if had := u.rec.InstanceID; had != "" && had != desired.InstanceID {
-		return invalid("the instance id is %q and cannot become %q: the server's data hangs on it", had, desired.InstanceID)
-	}
-	if u.rec.Want == wantStopped && u.p != nil {
-		return &platform.WaitError{Code: platform.CodeStopping, Message: "the server is being stopped"}
-	}
-	if u.rec.Want == wantStopped {
-		return u.begin(ctx, desired)
-	}
-	if u.parked {
-		err := u.begin(ctx, desired)
-		if err != nil && u.rec.Current != nil && u.rec.Current.Hash != desired.Hash && desired.Replace {
-			// What cannot even be prepared takes nothing's place: what ran before the host was restarted runs on.
-			u.unpark()
-		}
+	if err := u.accepts(desired); err != nil {
 		return err
 	}
 	switch {
+	case u.rec.Want == wantStopped:
+		return u.begin(ctx, desired)
+	case u.parked:
+		return u.beginAgain(ctx, desired)
 	case u.rec.due().Hash == desired.Hash && u.lacksInput():
 		return u.begin(ctx, desired)
 	case u.rec.due().Hash == desired.Hash:
@@ -76,6 +60,32 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 	default:
 		return u.begin(ctx, desired)
 	}
+}
+
+// accepts tells why nothing new can be desired now, or never this.
+func (u *unit) accepts(desired *platform.Desired) error {
+	if err := u.usable(); err != nil {
+		return err
+	}
+	if u.d.halted.Load() != nil {
+		return &platform.WaitError{Code: platform.CodeStopping, Message: "the agent is stopping all its servers"}
+	}
+	if had := u.rec.InstanceID; had != "" && had != desired.InstanceID {
+		return invalid("the instance id is %q and cannot become %q: the server's data hangs on it", had, desired.InstanceID)
+	}
+	if u.rec.Want == wantStopped && u.p != nil {
+		return &platform.WaitError{Code: platform.CodeStopping, Message: "the server is being stopped"}
+	}
+	return nil
+}
+
+// beginAgain is begin after a restart of the host. What cannot even be prepared takes nothing's place: what ran before runs on.
+func (u *unit) beginAgain(ctx context.Context, desired *platform.Desired) error {
+	err := u.begin(ctx, desired)
+	if err != nil && desired.Replace && u.rec.Current != nil && u.rec.Current.Hash != desired.Hash {
+		u.unpark()
+	}
+	return err
 }
 
 // lacksInput tells whether a start fails since the file with its inputs is lost, which only who desires them can write anew.

@@ -6,7 +6,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/draas-io/draas/api/v1alpha1"
 )
@@ -58,5 +60,10 @@ var _ = Describe("An API server that is away", Serial, Label("outage"), func() {
 		for _, release := range releases {
 			release()
 		}
+		Expect(world.client.Delete(ctx, all[0])).To(Succeed())
+		const caughtUp = 2 * time.Minute // after a long outage a controller's watches come back within a minute
+		Eventually(func() bool {
+			return apierrors.IsNotFound(world.client.Get(ctx, client.ObjectKeyFromObject(all[0]), &v1alpha1.DrasiInstance{}))
+		}, caughtUp).Should(BeTrue(), "the controller makes up for it too")
 	}, NodeTimeout(30*time.Minute))
 })

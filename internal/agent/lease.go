@@ -45,7 +45,8 @@ type heartbeat struct {
 // too; this is for a cluster that is swapped behind a proxy that keeps its connections.
 const confirmEvery = 6
 
-// Start renews the Lease until ctx ends, or until another machine's agent is found to hold it, or the API server to be another cluster's.
+// Start renews the Lease until ctx ends, or until another machine's agent is found to hold it, or the API server to be another cluster's, or the
+// credentials to be none any more: a token that stands in a kubeconfig is read with it, and whoever connects anew reads the file again.
 func (h *heartbeat) Start(ctx context.Context) error {
 	ticker := h.clock.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
@@ -57,7 +58,7 @@ func (h *heartbeat) Start(ctx context.Context) error {
 		if err == nil {
 			err = h.beat(ctx)
 		}
-		if errors.Is(err, errServedElsewhere) || errors.Is(err, errOtherCluster) {
+		if errors.Is(err, errServedElsewhere) || errors.Is(err, errOtherCluster) || apierrors.IsUnauthorized(err) {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
@@ -77,6 +78,18 @@ func TestAnAgentWhoseLeaseIsNotRenewedFallsSilentBeforeTheControllerSpeaks(t *te
 	}
 	if h.pulse.silent() {
 		t.Error("it stays silent after a renewal")
+	}
+}
+
+func TestAnAgentWhoseCredentialsHaveEndedConnectsAnew(t *testing.T) {
+	l := newLeases(t)
+	h := l.heartbeat(nil)
+	if err := h.acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.refuses = apierrors.NewUnauthorized("the token has expired")
+	if err := h.Start(t.Context()); !apierrors.IsUnauthorized(err) {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

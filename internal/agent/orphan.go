@@ -46,15 +46,16 @@ func identify(ctx context.Context, live client.Reader, host string, runtime *pla
 		return &orphan{Ref: runtime.Ref, runs: runs(runtime)}, nil
 	case string(instance.UID) != runtime.UID:
 		return nil, nil //nolint:nilnil // the pass over the new instance stops the old one's server before it starts its own
-	case instance.Status.Host == "" || instance.Status.Host == host || !runs(runtime) || pipeline.Paused(instance):
+	case instance.Status.Host == "" || instance.Status.Host == host || !runs(runtime) || runtime.Parked || pipeline.Paused(instance):
 		return nil, nil //nolint:nilnil // the cache is behind, or nothing runs, or a person wants it left alone
 	}
 	return &orphan{Ref: runtime.Ref, runs: true, movedTo: instance.Status.Host}, nil
 }
 
-// runs says whether a runtime is a server that runs or shall run. One whose state is not known is none.
+// runs says whether a runtime is a server that runs or shall run, as one does that the host's restart has ended. One whose state is not known is
+// none.
 func runs(runtime *platform.Observed) bool {
-	return runtime.State != "" && runtime.State != platform.StateStopped
+	return runtime.State != "" && (runtime.State != platform.StateStopped || runtime.Parked)
 }
 
 // isGone says whether the API server knows that an object is not there. An address that it does not know, as when the kind is not installed, is

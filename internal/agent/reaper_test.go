@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -89,6 +90,66 @@ func TestNothingIsConcludedFromTheCache(t *testing.T) {
 				t.Errorf("held: %+v", b.held)
 			}
 		})
+	}
+}
+
+// parking is the driver of a host that was restarted: what ran shall run again when it is told so.
+type parking struct{ platform.Driver }
+
+func (p parking) List(ctx context.Context) ([]platform.Observed, error) {
+	list, err := p.Driver.List(ctx)
+	for i := range list {
+		list[i].Parked = list[i].State == platform.StateStopped
+	}
+	return list, err
+}
+
+func TestAfterARestartOfTheHostOrphansAreHeldToo(t *testing.T) {
+	b := newBench(t)
+	refs := b.run("a", "b")
+	for _, ref := range refs {
+		if err := b.driver.Stop(t.Context(), ref, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.reaper.driver = parking{b.driver}
+	b.gone(refs...)
+	if _, err := b.look(); err != nil {
+		t.Fatal(err)
+	}
+	if b.held == nil || b.held.Reason != v1alpha1.ReasonAllOrphaned {
+		t.Fatalf("held: %+v", b.held)
+	}
+	for _, ref := range refs {
+		if _, err := b.driver.Inspect(t.Context(), ref); err != nil {
+			t.Errorf("%s: %v", ref.Name, err)
+		}
+	}
+	b.live.annotate(strconv.FormatInt(numberOf(b.reaper.held), 10))
+	if _, err := b.look(); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range refs {
+		if _, err := b.driver.Inspect(t.Context(), ref); !errors.Is(err, platform.ErrNotFound) {
+			t.Errorf("%s after leave was given: %v", ref.Name, err)
+		}
+	}
+}
+
+func TestWhatIsPlacedElsewhereSinceARestartOfTheHostIsLeftAlone(t *testing.T) {
+	b := newBench(t)
+	refs := b.run("a", "b")
+	if err := b.driver.Stop(t.Context(), refs[0], 0); err != nil {
+		t.Fatal(err)
+	}
+	b.reaper.driver = parking{b.driver}
+	b.cached.drop(refs[0])
+	b.live.put(refs[0], "node-b")
+	if _, err := b.look(); err != nil || b.held != nil {
+		t.Fatalf("%v, %+v", err, b.held)
+	}
+	if _, err := b.driver.Inspect(t.Context(), refs[0]); err != nil {
+		t.Errorf("it was removed: %v", err)
 	}
 }
 

@@ -19,6 +19,8 @@ type identity struct {
 	log  logr.Logger
 	// kept says that the text is on disk, and told that it was logged that it is not.
 	kept, told bool
+	// unread says that the file is there and could not be read. What it says may be right, so it is left as it is.
+	unread bool
 }
 
 // openIdentity reads the text, or makes one. A disk that cannot be read or written keeps no agent from the servers that run.
@@ -26,7 +28,8 @@ func openIdentity(stateDir string, log logr.Logger) *identity {
 	i := &identity{file: filepath.Join(stateDir, "identity"), log: log}
 	data, err := os.ReadFile(i.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Error(err, "The agent's identity cannot be read: it gets another")
+		log.Error(err, "The agent's identity cannot be read: it has another until the next start, and waits until the Lease has stood still", "file", i.file)
+		i.unread = true
 	}
 	if i.text = strings.TrimSpace(string(data)); err == nil && i.text != "" {
 		i.kept = true
@@ -39,7 +42,7 @@ func openIdentity(stateDir string, log logr.Logger) *identity {
 
 // keep writes the text down where that has not been done yet.
 func (i *identity) keep() {
-	if i.kept {
+	if i.kept || i.unread {
 		return
 	}
 	err := replace(i.file, []byte(i.text+"\n"))

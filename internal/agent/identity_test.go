@@ -46,6 +46,19 @@ func TestAnIdentityThatCannotBeKeptIsInMemoryUntilItCan(t *testing.T) {
 	}
 }
 
+func TestAnIdentityThatCannotBeReadIsNotWrittenOver(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "identity")
+	if err := os.Symlink("identity", file); err != nil { // ELOOP, for root too
+		t.Fatal(err)
+	}
+	i := openIdentity(dir, logr.Discard())
+	i.keep()
+	if left, err := os.Readlink(file); err != nil || left != "identity" || i.text == "" {
+		t.Errorf("%q is left, %v; %+v", left, err, i)
+	}
+}
+
 func TestAnAgentThatCannotKeepItsIdentityGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "identity"), 0o700); err != nil { // neither to be read nor to be written

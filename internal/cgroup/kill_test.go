@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"syscall"
@@ -98,18 +97,12 @@ func TestKillReachesWhatForksMeanwhile(t *testing.T) {
 			t.Skipf("SKIPPED: nothing would bound the forks: %s", in.support.Why)
 		}
 		g := made(t, in, Limits{PIDs: 300})
-		// Each lives for a moment only, and is replaced by its child.
-		script := `for f in "$@"; do echo 0 > "$f" || exit 9; done; f() { sleep 0.02; (f) & }; for i in $(seq 30); do (f) & done; wait`
-		bomb := exec.Command("sh", append([]string{"-c", script, "sh"}, g.JoinFiles()...)...)
-		if err := bomb.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = bomb.Wait() })
+		breeder := ready(t, g, "breed")
 		eventually(t, "many forks", func() bool {
 			pids, err := g.PIDs(soon(t))
 			return err == nil && len(pids) > 20
 		})
-		checkKilled(t, g, bomb.Process.Pid)
+		checkKilled(t, g, breeder.Process.Pid)
 	})
 }
 

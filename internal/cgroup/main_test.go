@@ -74,6 +74,8 @@ func member(what string) {
 		eat()
 	case "fork":
 		forkOn()
+	case "breed":
+		breed()
 	case "devices":
 		for _, path := range []string{"/dev/null", "/dev/zero", "/dev/urandom"} {
 			file, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -114,6 +116,26 @@ func forkOn() {
 		child := exec.Command("/proc/self/exe")
 		child.Env = []string{asMember + "=fork"}
 		_ = child.Start()
+	}
+}
+
+// breed starts lines of processes of which each lives for a moment only, and is replaced by its child. It reaps them itself: zombies count for the
+// group's limit, and this host's init may be slow. A line ends where the limit is reached; when all have ended others are started.
+func breed() {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		say(err.Error())
+		os.Exit(1)
+	}
+	say("ready")
+	for {
+		lines := exec.Command("/bin/sh", "-c", `f() { sleep 0.02; (f) & }; for i in $(seq 30); do (f) & done`)
+		lines.Env = []string{"PATH=/usr/bin:/bin"}
+		_ = lines.Start() // or later
+		for {
+			if _, err := syscall.Wait4(-1, nil, 0, nil); errors.Is(err, syscall.ECHILD) {
+				break
+			}
+		}
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 type Rights struct {
 	// SetUser is nil when a launcher may run servers as other users and this process may look after them, else what stands against it.
 	SetUser error
-	// DropBounding says that the bounding set of a server is emptied. Where it is not, the server still can gain nothing from it.
-	DropBounding bool
 
 	uids, gids []idRange
 }
@@ -37,7 +35,7 @@ func Probe() (Rights, error) {
 
 // rights concludes from the capabilities and from the files of the user namespace.
 func rights(held capabilitySets, texts map[string]string) Rights {
-	found := Rights{DropBounding: held.has(capSetPCap), uids: parseIDs(texts["uid_map"]), gids: parseIDs(texts["gid_map"])}
+	found := Rights{uids: parseIDs(texts["uid_map"]), gids: parseIDs(texts["gid_map"])}
 	for _, needed := range lookAfter {
 		if !held.has(needed.capability) {
 			found.SetUser = fmt.Errorf("the agent has not the capability %s", needed.name)

@@ -31,18 +31,18 @@ func held(f *status.Facts) string {
 	if !f.Paused {
 		return ""
 	}
-	stopping := f.Runtime != nil && f.Runtime.State == platform.StateStopping
+	stopped, stopping := gone(f), f.Runtime != nil && f.Runtime.State == platform.StateStopping
 	alive := stopping || f.Runtime != nil && f.Runtime.State == platform.StateRunning && f.Runtime.StartError == nil
 	switch act := due(f); {
 	case act == actionNone:
 		return ""
 	case !f.Instance.DeletionTimestamp.IsZero():
 		return "the deletion"
-	case act == actionStop && stopping, act == actionEnsure && alive && f.Runtime.NextHash == f.WantedHash:
+	case act == actionStop && (stopping || stopped), act == actionEnsure && alive && f.Runtime.NextHash == f.WantedHash:
 		return ""
 	case act == actionStop:
 		return "the stop"
-	case f.Runtime == nil || f.Runtime.State == platform.StateStopped:
+	case stopped:
 		return "the start"
 	}
 	return "the change"
@@ -53,23 +53,22 @@ func due(f *status.Facts) action {
 	if f.RuntimeUnknown {
 		return actionNone
 	}
-	gone := f.Runtime == nil || f.Runtime.State == platform.StateStopped
 	switch {
 	case !f.Instance.DeletionTimestamp.IsZero():
 		switch {
 		case f.Runtime == nil:
 			return actionRelease
-		case gone:
+		case gone(f):
 			return actionRemove
 		}
 		return actionStop
 	case f.Instance.Spec.State == v1alpha1.StateStopped:
-		if gone {
+		if gone(f) && !parked(f) {
 			return actionNone
 		}
 		return actionStop
 	case len(f.Unsupported) > 0 || f.Plan == nil || len(f.Plan.Findings) > 0:
-		if f.Runtime != nil && f.Runtime.Parked {
+		if parked(f) {
 			// A generation that can never run disturbs no good server, also not over a restart of the host.
 			return actionResume
 		}
@@ -79,6 +78,12 @@ func due(f *status.Facts) action {
 	}
 	return actionEnsure
 }
+
+// gone says that no server runs, nor waits to be started by itself.
+func gone(f *status.Facts) bool { return f.Runtime == nil || f.Runtime.State == platform.StateStopped }
+
+// parked says that a restart of the host has ended a server that shall run.
+func parked(f *status.Facts) bool { return f.Runtime != nil && f.Runtime.Parked }
 
 // settled says that the driver already does what is wanted.
 func settled(f *status.Facts) bool {

@@ -44,29 +44,6 @@ func Waiting(ctx context.Context, spec launcher.Spec, cgroup *os.File, look func
 	return failed
 }
 
-// Whole starts a launcher that does all steps, and becomes this program instead of a server, which ends at once. The folder is one in which
-// the agent may write. What a step said is the error.
-func Whole(ctx context.Context, folder string, spec launcher.Spec) error {
-	path, err := inFolder(folder, spec)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(path) }()
-	t, err := start(ctx, path, nil)
-	if err != nil {
-		return err
-	}
-	// A launcher that has failed does not read it.
-	_, _ = t.word.Write([]byte{1})
-	if said := t.end(); said != "" {
-		return errors.New(said)
-	}
-	if code := t.command.ProcessState.ExitCode(); code != launcher.ExitSpec {
-		return fmt.Errorf("the launcher ended with code %d: %s", code, t.command.ProcessState)
-	}
-	return ctx.Err()
-}
-
 // Spec is a specification that becomes this program, which ends at once as a launcher without a specification.
 func Spec() launcher.Spec {
 	return launcher.Spec{
@@ -91,22 +68,6 @@ func inMemory(spec launcher.Spec) (*os.File, error) {
 	return file, nil
 }
 
-func inFolder(folder string, spec launcher.Spec) (string, error) {
-	text, err := json.Marshal(spec)
-	if err != nil {
-		return "", err
-	}
-	file, err := os.CreateTemp(folder, "trial-*")
-	if err != nil {
-		return "", fmt.Errorf("write a specification: %w", err)
-	}
-	_, err = file.Write(text)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("write a specification: %w", err), os.Remove(file.Name()))
-	}
-	return file.Name(), nil
-}
-
 // trial is a launcher that was started.
 type trial struct {
 	command *exec.Cmd
@@ -115,7 +76,7 @@ type trial struct {
 	said chan string
 }
 
-func start(ctx context.Context, path string, cgroup *os.File, more ...*os.File) (*trial, error) {
+func start(ctx context.Context, path string, cgroup, spec *os.File) (*trial, error) {
 	wordIn, word, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
@@ -133,7 +94,7 @@ func start(ctx context.Context, path string, cgroup *os.File, more ...*os.File) 
 	if cgroup != nil {
 		command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(cgroup.Fd())}
 	}
-	command.ExtraFiles = append([]*os.File{wordIn, statusOut}, more...)
+	command.ExtraFiles = []*os.File{wordIn, statusOut, spec}
 	if err := command.Start(); err != nil {
 		_, _ = word.Close(), status.Close()
 		return nil, fmt.Errorf("start the launcher: %w", err)

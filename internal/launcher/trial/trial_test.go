@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/draas-io/draas/internal/launcher"
 	"github.com/draas-io/draas/internal/launcher/trial"
 )
 
@@ -69,34 +68,5 @@ func TestALookThatIsNeverSatisfiedEndsWithItsContext(t *testing.T) {
 	})
 	if err == nil {
 		t.Error("no error")
-	}
-}
-
-func TestAWholeTrialDoesAllSteps(t *testing.T) {
-	folder := t.TempDir()
-	spec := trial.Spec()
-	spec.Limits = []launcher.Limit{{Resource: unix.RLIMIT_CORE, Soft: 0, Cap: true, Required: true}}
-	if err := trial.Whole(soon(t), folder, spec); err != nil {
-		t.Error(err)
-	}
-	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
-		t.Errorf("left are %v, %v", left, err)
-	}
-}
-
-func TestAWholeTrialTellsWhichStepFails(t *testing.T) {
-	folder := t.TempDir()
-	spec := trial.Spec()
-	spec.User = &launcher.User{UID: ^uint32(0), GID: 1}
-	if err := trial.Whole(soon(t), folder, spec); err == nil || !strings.Contains(err.Error(), "become the server's user") {
-		t.Errorf("error is %v", err)
-	}
-	spec = trial.Spec()
-	spec.Dir = []byte("/nowhere")
-	if err := trial.Whole(soon(t), folder, spec); err == nil || !strings.Contains(err.Error(), "enter the working directory") {
-		t.Errorf("error is %v", err)
-	}
-	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
-		t.Errorf("left are %v, %v", left, err)
 	}
 }

@@ -99,24 +99,29 @@ func (u *unit) fail(err error) {
 	u.reserveUser()
 }
 
+// onClock is a time from a journal as this agent's clock has it, which goes on when the wall clock is moved. It is at most so long after now: the
+// wall clock may have been put back since it was written.
+func onClock(at, now time.Time, most time.Duration) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return now.Add(min(at.Sub(now), most))
+}
+
 // find finds out what became of the run in the journal.
 func (u *unit) find(read *record) error {
 	if read.BootID != u.d.bootID {
 		// Nothing survives a restart of the host, and where the instance belongs by now only its object tells.
 		u.parked = read.Want == wantRunning
-		read.Run, read.Stop, read.Unasked, read.Failures, read.RetryAt = nil, nil, false, 0, time.Time{}
+		read.Run, read.Stop, read.Unasked = nil, nil, false
+		read.Failures, read.RetryAt, read.NextFailures, read.NextRetryAt = 0, time.Time{}, 0, time.Time{}
 		return nil
 	}
-	// The clock may have been put back since.
 	now := u.d.clock.Now()
-	if latest := now.Add(backoff(read.Failures)); read.RetryAt.After(latest) {
-		read.RetryAt = latest
-	}
-	if latest := now.Add(max(backoff(read.NextFailures), fallbackAfter(read.NextFailures))); read.NextRetryAt.After(latest) {
-		read.NextRetryAt = latest
-	}
-	if read.Stop != nil && read.Stop.Since.After(now) {
-		read.Stop = &stopping{Since: now, Grace: read.Stop.Grace}
+	read.RetryAt = onClock(read.RetryAt, now, backoff(read.Failures))
+	read.NextRetryAt = onClock(read.NextRetryAt, now, max(backoff(read.NextFailures), fallbackAfter(read.NextFailures)))
+	if read.Stop != nil {
+		read.Stop = &stopping{Since: onClock(read.Stop.Since, now, 0), Grace: read.Stop.Grace}
 	}
 	if read.Run == nil {
 		read.Stop = nil

@@ -5,10 +5,12 @@ package process
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +20,9 @@ const (
 	// refusalKept is how long an executable that did not tell is not asked again.
 	refusalKept = 30 * time.Second
 )
+
+// errSlow says that an executable was not asked any longer.
+var errSlow = fmt.Errorf("no answer within %s", versionDeadline)
 
 // versionLine is how an executable tells its version (contract 1.1).
 var versionLine = regexp.MustCompile(`^drasi-server (` + versionPattern + `)$`)
@@ -68,15 +73,30 @@ func (e *executables) question(ctx context.Context, id fileID) *question {
 func (q *question) stale(now time.Time) bool {
 	select {
 	case <-q.answered:
-		return q.err != nil && now.Sub(q.at) >= refusalKept
+		return q.err != nil && (passing(q.err) || now.Sub(q.at) >= refusalKept)
 	default:
 		return false
 	}
 }
 
-// known tells whether the executable of a version is found without waiting for anybody.
-func (e *executables) known(version string) bool {
-	if e.path == "" {
+// passing tells of an error that says nothing of the executable: the asker gave up, or the host had no process or memory to spare, for which the
+// kernel kills too. An executable that does not answer in time is killed by us.
+func passing(err error) bool {
+	if errors.Is(err, context.Canceled) || exhausted(err) {
+		return true
+	}
+	ended, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := ended.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// known tells whether the executable of a version is found without waiting for anybody, and whether it has told that it can be run here where that
+// must be proven.
+func (e *executables) known(version string, proven bool) bool {
+	if e.path == "" || !proven && strings.Contains(e.path, placeholder) {
 		return true
 	}
 	id, err := identify(expand(e.path, version))
@@ -105,6 +125,9 @@ func tellVersion(ctx context.Context, path string) (string, error) {
 	command.Env, command.Dir = []string{fixedPath, "NO_COLOR=1"}, "/"
 	command.WaitDelay = time.Second
 	output, err := command.Output()
+	if err != nil && ctx.Err() != nil {
+		return "", fmt.Errorf("ask %s for its version: %w", path, errSlow)
+	}
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its version: %w", path, err)
 	}

@@ -56,8 +56,12 @@ func (d *Driver) Ensure(ctx context.Context, desired platform.Desired) error {
 		return err
 	}
 	defer end()
-	if err := validate(&desired); err != nil {
+	if err := validateUID(desired.UID); err != nil {
 		return err
+	}
+	if validate(&desired) == nil {
+		// The answer is kept. To wait for it here keeps nobody from the instance, whose server may end meanwhile.
+		_, _ = d.executables.find(ctx, desired.Version)
 	}
 	for {
 		err := d.unitFor(desired.UID).ensure(ctx, &desired)

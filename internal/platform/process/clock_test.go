@@ -3,6 +3,7 @@
 package process
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +37,24 @@ func TestAClockThatJumpsAnHourTouchesNoServer(t *testing.T) {
 	}
 	if got := h.lines("a", "starts"); len(got) != 1 {
 		t.Errorf("starts %v", got)
+	}
+}
+
+func TestATimeOfAJournalGoesOnWithTheAgentsOwnClock(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct{ at, want time.Time }{
+		"in the past":             {now.Add(-time.Hour), now.Add(-time.Hour)},
+		"soon":                    {now.Add(time.Second), now.Add(time.Second)},
+		"later than can be meant": {now.Add(time.Hour), now.Add(time.Minute)},
+	} {
+		got := onClock(c.at.Round(0), now, time.Minute)
+		// A time without a reading of the monotonic clock would follow the wall clock.
+		if !got.Equal(c.want) || !strings.Contains(got.String(), " m=") {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if got := onClock(time.Time{}, now, time.Minute); !got.IsZero() {
+		t.Errorf("no time became %v", got)
 	}
 }
 

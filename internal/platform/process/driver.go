@@ -28,6 +28,7 @@ type Driver struct {
 	ports       *ports
 	users       *users
 	groups      *groups
+	permits     permits
 	outputs     *outputs
 	launcher    string
 	logLimit    int64

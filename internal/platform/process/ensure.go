@@ -37,14 +37,23 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 			u.leave()
 		}
 	}()
-	if err := u.accepts(desired); err != nil {
+	if err := u.accepts(); err != nil {
+		return err
+	}
+	if u.parked {
+		return u.beginAgain(ctx, desired)
+	}
+	return u.makeDue(ctx, desired)
+}
+
+// makeDue makes the desired inputs those that are due, unless they are.
+func (u *unit) makeDue(ctx context.Context, desired *platform.Desired) error {
+	if err := u.suits(desired); err != nil {
 		return err
 	}
 	switch {
-	case u.rec.Want == wantStopped:
+	case u.rec.Want == wantStopped, u.parked:
 		return u.begin(ctx, desired)
-	case u.parked:
-		return u.beginAgain(ctx, desired)
 	case u.rec.due().Hash == desired.Hash && u.lacksInput():
 		return u.begin(ctx, desired)
 	case u.rec.due().Hash == desired.Hash:
@@ -62,16 +71,13 @@ func (u *unit) ensure(ctx context.Context, desired *platform.Desired) error {
 	}
 }
 
-// accepts tells why nothing new can be desired now, or never this.
-func (u *unit) accepts(desired *platform.Desired) error {
+// accepts tells why nothing new can be desired now.
+func (u *unit) accepts() error {
 	if err := u.usable(); err != nil {
 		return err
 	}
 	if u.d.halted.Load() != nil {
 		return &platform.WaitError{Code: platform.CodeStopping, Message: "the agent is stopping all its servers"}
-	}
-	if had := u.rec.InstanceID; had != "" && had != desired.InstanceID {
-		return invalid("the instance id is %q and cannot become %q: the server's data hangs on it", had, desired.InstanceID)
 	}
 	if u.rec.Want == wantStopped && u.p != nil {
 		return &platform.WaitError{Code: platform.CodeStopping, Message: "the server is being stopped"}
@@ -79,18 +85,32 @@ func (u *unit) accepts(desired *platform.Desired) error {
 	return nil
 }
 
-// beginAgain is begin after a restart of the host. What cannot even be prepared takes nothing's place: what ran before runs on.
+// suits tells why these inputs can never be desired.
+func (u *unit) suits(desired *platform.Desired) error {
+	if err := validate(desired); err != nil {
+		return err
+	}
+	if had := u.rec.InstanceID; had != "" && had != desired.InstanceID {
+		return invalid("the instance id is %q and cannot become %q: the server's data hangs on it", had, desired.InstanceID)
+	}
+	return nil
+}
+
+// beginAgain is makeDue after a restart of the host. What cannot even be prepared takes nothing's place: what ran before runs on.
 func (u *unit) beginAgain(ctx context.Context, desired *platform.Desired) error {
-	err := u.begin(ctx, desired)
-	if err != nil && desired.Replace && u.rec.Current != nil && u.rec.Current.Hash != desired.Hash {
-		u.unpark()
+	err := u.makeDue(ctx, desired)
+	if err == nil || ctx.Err() != nil || !desired.Replace || u.rec.Current == nil || u.rec.Current.Hash == desired.Hash {
+		return err
+	}
+	if lost := u.unpark(); lost != nil {
+		return fmt.Errorf("%w; and what ran before cannot run again: %w", err, lost)
 	}
 	return err
 }
 
 // lacksInput tells whether a start fails since the file with its inputs is lost, which only who desires them can write anew.
 func (u *unit) lacksInput() bool {
-	if u.p != nil || u.startError == nil {
+	if u.startError == nil || u.p != nil && u.rec.Next == nil {
 		return false
 	}
 	_, err := loadInput(u.home, u.rec.due().Seq)
@@ -104,17 +124,21 @@ func (u *unit) resume() error {
 	if err := u.usable(); err != nil {
 		return err
 	}
-	u.unpark()
-	return nil
+	return u.unpark()
 }
 
-// unpark has what shall run started: it is known now that it still belongs here.
-func (u *unit) unpark() {
-	if u.parked {
-		u.parked, u.changed = false, true
-		u.claimPorts()
-		u.poke()
+// unpark has what shall run started: it is known now that it still belongs here. While it was not, others could have its listeners' ports.
+func (u *unit) unpark() error {
+	if !u.parked {
+		return nil
 	}
+	if err := u.d.ports.again(u.uid, u.rec.label(), u.rec.uses(false)); err != nil {
+		return err
+	}
+	u.rec.LastExit = nil // of before the host's restart, and no reason why nothing runs now
+	u.parked, u.changed = false, true
+	u.poke()
+	return nil
 }
 
 // replaced tells whether inputs of that hash run, or shall run until others can, and were not stopped for them.

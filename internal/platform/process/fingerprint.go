@@ -76,6 +76,7 @@ func (d *Driver) notes(ctx context.Context) []string {
 	if note := d.groups.note(); note != "" {
 		notes = append(notes, note)
 	}
+	notes = append(notes, d.permits.notes(ctx, d.layout.instances())...)
 	if strays := d.strays(ctx); len(strays) > 0 {
 		notes = append(notes, "processes that no journal knows are in cgroups of this state directory, and are left alone: "+strings.Join(strays, ", "))
 	}

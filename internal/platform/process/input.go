@@ -129,11 +129,17 @@ func tidy(h home, r *record) {
 	}
 }
 
+// validateUID refuses what is no name of a directory.
+func validateUID(uid string) error {
+	if !uidForm.MatchString(uid) {
+		return invalid("the UID %q cannot name a directory", uid)
+	}
+	return nil
+}
+
 // validate tells of inputs that can never be run.
 func validate(desired *platform.Desired) error {
 	switch {
-	case !uidForm.MatchString(desired.UID):
-		return invalid("the UID %q cannot name a directory", desired.UID)
 	case desired.Hash == "":
 		return invalid("the input hash is missing")
 	case desired.InstanceID == "":

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/draas-io/draas/internal/platform"
@@ -197,13 +198,17 @@ func (r *record) validate(uid string) error {
 	case (r.Run != nil || r.Replacing) && r.Current == nil:
 		return errors.New("something runs, but it does not say what")
 	}
-	return errors.Join(r.Run.validate(), r.Current.validate(r.LastSeq), r.Next.validate(r.LastSeq))
+	return errors.Join(r.Run.validate(uid), r.Current.validate(r.LastSeq), r.Next.validate(r.LastSeq))
 }
 
-// validate refuses a run that can be none of ours. No run is fine.
-func (r *run) validate() error {
+// validate refuses a run that can be none of this instance's. No run is fine. Of its group's name only the end is always the same: what comes
+// before it is the state directory's.
+func (r *run) validate(uid string) error {
 	if r == nil {
 		return nil
+	}
+	if r.Cgroup != nil && !strings.HasSuffix(r.Cgroup.Name, "-"+uid) {
+		return fmt.Errorf("its run is in the cgroup %q, which is none of this instance's", r.Cgroup.Name)
 	}
 	if r.PID <= 1 || r.StartTime == 0 || r.Incarnation == "" || r.Port == 0 {
 		return errors.New("its run names no process of ours")

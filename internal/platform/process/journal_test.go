@@ -119,6 +119,10 @@ func TestAForgedJournalHasNoSignalSentToAnybody(t *testing.T) {
 			r.Run.identity = other
 			r.Run.StartTime++
 		}, false},
+		"a cgroup of others": {func(r *record, other identity) {
+			r.Run.identity, r.Run.Cgroup = other, &place{Parent: "/user.slice", Name: "user-1000.slice"}
+			r.Run.StartTime++
+		}, true},
 		"another start of the host": {func(r *record, other identity) { r.Run.identity, r.BootID = other, "another" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {

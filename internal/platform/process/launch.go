@@ -31,7 +31,7 @@ func (u *unit) launch(in input) error {
 			return fmt.Errorf("a start must be written down before it is made, and it will be tried again: %w", err)
 		}
 	}
-	executable, err := u.d.executables.find(context.Background(), in.Version)
+	executable, err := u.d.executables.locate(context.Background(), in.Version)
 	if err != nil {
 		return err
 	}
@@ -98,12 +98,7 @@ func (u *unit) spec(in *input, run *run, executable string, env []variable, join
 	spec := launcher.Spec{
 		FormatVersion: launcher.FormatVersion, Incarnation: run.Incarnation, Executable: []byte(executable), Dir: []byte(u.home.data()),
 		Env: environment(u.home, env), Umask: umask, OOMScoreAdj: oomNeutral,
-		Limits: []launcher.Limit{
-			{Resource: syscall.RLIMIT_NOFILE, Soft: openFiles},
-			// What a server holds in its memory is not for a file: its environment may be secret.
-			{Resource: syscall.RLIMIT_CORE, Soft: 0, Cap: true, Required: true},
-		},
-		User: u.runAs(),
+		Limits: serverLimits(), User: u.runAs(),
 	}
 	for _, file := range join {
 		spec.CgroupProcs = append(spec.CgroupProcs, []byte(file))

@@ -82,3 +82,24 @@ func TestTheInputsOfAServerThatWaitsAreWrittenAnewWhereTheyWereLost(t *testing.T
 		t.Errorf("%+v", o)
 	}
 }
+
+func TestTheInputsOfAReplacementAreWrittenAnewWhereTheyWereLost(t *testing.T) {
+	h := newHost(t)
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	h.close()
+	h.rewrite("a", func(r *record) {
+		next := *r.Current
+		next.Seq, next.Hash = 2, "h2"
+		r.LastSeq, r.Next, r.Replacing = 2, &next, true
+	})
+	h.open()
+	until(t, "the replacement fails", func() bool { return h.inspect("a").StartError != nil })
+	if o := h.running("a", "h"); o.PID != before.PID {
+		t.Errorf("%+v", o)
+	}
+	h.ensure(desired("a", "h2"))
+	if o := h.running("a", "h2"); o.PID == before.PID || o.StartError != nil {
+		t.Errorf("%+v", o)
+	}
+}

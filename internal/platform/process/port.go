@@ -76,6 +76,19 @@ func (p *ports) reserve(uid, label string, in *input, before uint16, own []uint1
 	return nil
 }
 
+// again gives an instance back what it had, unless another one has some of its listeners' ports by now.
+func (p *ports) again(uid, label string, uses []use) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, had := range uses {
+		if err := p.conflict(uid, had.listeners); err != nil {
+			return err
+		}
+	}
+	p.claims[uid] = claim{label: label, uses: uses}
+	return nil
+}
+
 // verify returns a port that is free right before a start: the input's own, unless another program has taken it meanwhile.
 func (p *ports) verify(uid string, in *input) (uint16, error) {
 	p.mu.Lock()

@@ -41,7 +41,7 @@ func (u *unit) start(now time.Time) (time.Duration, bool) {
 	}
 	if err == nil {
 		u.started(nil)
-		return 0, false
+		return relookEvery, true
 	}
 	u.failed(now, u.rec.due(), err)
 	if u.rec.Replacing && !u.rec.RetryAt.After(now) {
@@ -111,9 +111,11 @@ func (u *unit) failed(now time.Time, in *input, err error) {
 // ready checks what a start needs and makes what can be made before one, while another server of the instance may still run. What takes long is
 // done without the lock; errOther says that meanwhile these inputs are not wanted any more.
 func (u *unit) ready(in *input) (*input, error) {
-	if !u.d.plugins.prepared(in.PluginKey) || !u.d.executables.known(in.Version) {
+	// Nothing is stopped for an executable that has not told that it can be run here.
+	proven := u.p != nil
+	if !u.d.plugins.prepared(in.PluginKey) || !u.d.executables.known(in.Version, proven) {
 		var err error
-		if in, err = u.prepare(in); err != nil {
+		if in, err = u.prepare(in, proven); err != nil {
 			return nil, err
 		}
 	}
@@ -137,12 +139,12 @@ func (u *unit) ready(in *input) (*input, error) {
 }
 
 // prepare makes sure that executable and plugins are there, without the lock.
-func (u *unit) prepare(in *input) (*input, error) {
+func (u *unit) prepare(in *input, proven bool) (*input, error) {
 	if u.behind {
 		u.settle(u.rec)
 	}
 	u.mu.Unlock()
-	key, err := u.d.prepare(u.uid, in)
+	key, err := u.d.prepare(u.uid, in, proven)
 	u.mu.Lock()
 	now := u.rec.of(in.Seq)
 	if u.gone || now == nil {
@@ -159,8 +161,12 @@ func (u *unit) prepare(in *input) (*input, error) {
 	return &with, nil
 }
 
-func (d *Driver) prepare(uid string, in *input) (string, error) {
-	executable, err := d.executables.find(context.Background(), in.Version)
+func (d *Driver) prepare(uid string, in *input, proven bool) (string, error) {
+	find := d.executables.locate
+	if proven {
+		find = d.executables.find
+	}
+	executable, err := find(context.Background(), in.Version)
 	if err != nil {
 		return "", err
 	}

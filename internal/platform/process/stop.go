@@ -35,7 +35,7 @@ func (u *unit) tend(now time.Time) (time.Duration, bool) {
 		return pollFirst, true
 	}
 	if pause := u.rec.NextRetryAt.Sub(now); pause > 0 {
-		return pause, true
+		return min(pause, relookEvery), true
 	}
 	_, err := u.ready(u.rec.Next)
 	switch {
@@ -96,7 +96,7 @@ func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
 		return u.pause(pollMost), true
 	}
 	if u.signalled {
-		return left, true
+		return min(left, relookEvery), true
 	}
 	if !u.listens() {
 		return u.pause(left), true
@@ -106,7 +106,7 @@ func (u *unit) stopStep(now time.Time) (time.Duration, bool) {
 		return u.pause(left), true
 	}
 	u.signalled, u.poll = true, 0
-	return left, true
+	return min(left, relookEvery), true
 }
 
 // killAll kills the server and all that it started. What is in no group of ours is found by session and process group.

@@ -114,8 +114,23 @@ func (e *executables) glob() (found []string, refused, err error) {
 	return slices.Compact(found), refused, nil
 }
 
-// find returns the path of the version's executable.
+// find returns the path of the version's executable, which has told that it can be run here.
 func (e *executables) find(ctx context.Context, version string) (string, error) {
+	path, err := e.locate(ctx, version)
+	if err != nil || !strings.Contains(e.path, placeholder) {
+		return path, err
+	}
+	// What is in a directory of its own is called what the directory is. That it answers proves that it can be run here: a good server is
+	// stopped for nothing else.
+	if _, err := e.ask(ctx, path); err != nil {
+		return "", refusal(err, "drasi-server %s cannot be run on this host: %v", version, err)
+	}
+	return path, nil
+}
+
+// locate returns the path of the version's executable. Where a path alone tells the version nobody is asked: what ran before is started again
+// whatever keeps an answer away now.
+func (e *executables) locate(ctx context.Context, version string) (string, error) {
 	if e.path == "" {
 		return "", unavailable("no executable of drasi-server is given")
 	}
@@ -123,15 +138,10 @@ func (e *executables) find(ctx context.Context, version string) (string, error) 
 	if err := e.check(path); err != nil {
 		return "", unavailable("drasi-server %s is not on this host: %v", version, err)
 	}
-	has, err := e.ask(ctx, path)
 	if strings.Contains(e.path, placeholder) {
-		// What is in a directory of its own is called what the directory is. That it answers proves that it can be run here: a good server is
-		// stopped for nothing else.
-		if err != nil {
-			return "", unavailable("drasi-server %s cannot be run on this host: %v", version, err)
-		}
 		return path, nil
 	}
+	has, err := e.ask(ctx, path)
 	if err != nil {
 		return "", err
 	}
@@ -147,6 +157,14 @@ func (e *executables) check(path string) error {
 		return err
 	}
 	return runnable(path)
+}
+
+// refusal is the error for a question without an answer: the version is not to be had, unless the host only could not ask at the moment.
+func refusal(err error, format string, args ...any) error {
+	if passing(err) {
+		return err
+	}
+	return unavailable(format, args...)
 }
 
 func unavailable(format string, args ...any) error {

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -153,5 +154,82 @@ func TestAGoodServerIsNotStoppedForAVersionThatCannotBeRun(t *testing.T) {
 	}
 	if o := h.running("a", "h"); o.PID != before.PID || o.NextHash != "" {
 		t.Errorf("%+v", o)
+	}
+}
+
+// asking is a host whose executables are called by version, and a way to replace what the one of a version does when it is asked.
+func asking(t *testing.T) (h *host, say func(version, script string)) {
+	t.Helper()
+	dir := openDirectory(t)
+	path := filepath.Join(dir, "{version}", "drasi-server")
+	say = func(version, script string) {
+		t.Helper()
+		server := filepath.Join(dir, version, "real")
+		if !there(server) {
+			install(t, serverPath, server)
+		}
+		text := "#!/bin/sh\nif [ \"$1\" = --version ]; then " + script + "; fi\nexec " + server + " \"$@\"\n"
+		target := expand(path, version)
+		if err := errors.Join(os.WriteFile(target+".new", []byte(text), 0o755), os.Rename(target+".new", target)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("0.2.2", "true")
+	return newHost(t, func(o *Options) { o.Executable = path }), say
+}
+
+func TestAnAnswerThatTheHostKeepsAwayIsNoRefusal(t *testing.T) {
+	h, say := asking(t)
+	say("0.3.0", "kill -9 $$")
+	later := desired("a", "h")
+	later.Version = "0.3.0"
+	if err := h.d.Ensure(t.Context(), later); err == nil || platform.CodeOf(err) == platform.CodeVersionUnavailable {
+		t.Errorf("Ensure: %v", err)
+	}
+	for _, script := range []string{"exit 1", "kill -4 $$"} {
+		say("0.3.0", script)
+		if err := h.d.Ensure(t.Context(), later); platform.CodeOf(err) != platform.CodeVersionUnavailable {
+			t.Errorf("%s: Ensure: %v", script, err)
+		}
+	}
+}
+
+func TestWhatRanIsStartedAgainThoughItsExecutableTellsNoVersion(t *testing.T) {
+	h, say := asking(t)
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	h.close()
+	say("0.2.2", "exit 1")
+	h.open()
+	kill(t, before.PID, 9)
+	until(t, "another run", func() bool { return h.running("a", "h").PID != before.PID })
+}
+
+func TestAServerThatCrashesWhileAnotherVersionIsAskedIsStartedAgain(t *testing.T) {
+	h, say := asking(t)
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	say("0.3.0", "exec sleep 60")
+	later := desired("a", "h2")
+	later.Version = "0.3.0"
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- h.d.Ensure(ctx, later) }()
+	until(t, "it is asked", func() bool {
+		h.d.executables.mu.Lock()
+		defer h.d.executables.mu.Unlock()
+		return h.d.executables.asked[expand(h.options.Executable, "0.3.0")] != nil
+	})
+	kill(t, before.PID, 9)
+	until(t, "another run", func() bool { return h.running("a", "h").PID != before.PID })
+	select {
+	case err := <-ended:
+		t.Errorf("Ensure had ended: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Ensure: %v", err)
 	}
 }

@@ -88,7 +88,9 @@ func TestAnAgentWhoseCredentialsHaveEndedConnectsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.refuses = apierrors.NewUnauthorized("the token has expired")
-	if err := h.Start(t.Context()); !apierrors.IsUnauthorized(err) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := h.Start(ctx); !apierrors.IsUnauthorized(err) {
 		t.Errorf("it ended with %v", err)
 	}
 }

@@ -73,7 +73,11 @@ func (e *executables) question(ctx context.Context, id fileID) *question {
 func (q *question) stale(now time.Time) bool {
 	select {
 	case <-q.answered:
-		return q.err != nil && (passing(q.err) || now.Sub(q.at) >= refusalKept)
+		kept := refusalKept
+		if passing(q.err) {
+			kept = time.Second
+		}
+		return q.err != nil && now.Sub(q.at) >= kept
 	default:
 		return false
 	}

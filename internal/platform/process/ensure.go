@@ -170,7 +170,12 @@ func (u *unit) begin(ctx context.Context, desired *platform.Desired) error {
 	if err := u.d.groups.refuse(desired.Resources); err != nil {
 		return err
 	}
-	if _, err := u.d.executables.find(ctx, desired.Version); err != nil {
+	find := u.d.executables.find
+	if u.parked && u.rec.Current != nil && u.rec.Current.Hash == desired.Hash {
+		// It takes nothing's place: it is what ran before the host's restart.
+		find = u.d.executables.locate
+	}
+	if _, err := find(ctx, desired.Version); err != nil {
 		return err
 	}
 	if _, err := u.d.plugins.check(desired.Version, desired.Plugins); err != nil {
@@ -180,19 +185,23 @@ func (u *unit) begin(ctx context.Context, desired *platform.Desired) error {
 	if err := u.d.ports.reserve(u.uid, label(desired.Ref), in, u.portBefore(), u.ownPorts()); err != nil {
 		return err
 	}
-	if err := u.tell(desired, in, file); err != nil {
+	// What is told is claimed with it, and nothing of that may be free for others before this ends.
+	parked := u.parked
+	u.parked = false
+	if err := u.tell(desired, in, file, parked); err != nil {
+		u.parked = parked
 		u.claimPorts()
 		return err
 	}
 	tidy(u.home, &u.rec)
-	u.parked, u.startError, u.changed = false, nil, true
+	u.startError, u.changed = nil, true
 	u.claimPorts()
 	u.poke()
 	return nil
 }
 
-// tell writes down what shall run.
-func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
+// tell writes down what shall run; parked says that the host's restart has ended what ran before.
+func (u *unit) tell(desired *platform.Desired, in *input, file sealed, parked bool) error {
 	if err := u.makeHome(); err != nil {
 		return err
 	}
@@ -208,12 +217,18 @@ func (u *unit) tell(desired *platform.Desired, in *input, file sealed) error {
 			return err
 		}
 	}
-	replacing := u.rec.Want == wantRunning && u.rec.Current != nil && (u.rec.Next == nil || u.rec.Replacing) && (!u.parked || u.rec.Current.Hash != in.Hash)
+	replacing := u.rec.Want == wantRunning && u.rec.Current != nil && (u.rec.Next == nil || u.rec.Replacing) && (!parked || u.canRunAgain(in))
 	next.drop()
 	next.Namespace, next.Name, next.InstanceID = desired.Namespace, desired.Name, desired.InstanceID
 	next.Want, next.Next, next.Replacing = wantRunning, in, replacing
 	next.Unasked, next.Failures, next.RetryAt, next.LastExit = false, 0, time.Time{}, nil
 	return u.commit(next)
+}
+
+// canRunAgain tells whether what a restart of the host has ended could take the place of these inputs: it is something else, and no other instance
+// has its listeners' ports since.
+func (u *unit) canRunAgain(in *input) bool {
+	return u.rec.Current.Hash != in.Hash && u.d.ports.vacant(u.uid, u.rec.Current.Listeners) == nil
 }
 
 // checkHome refuses a place that something else has.

@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -45,6 +46,9 @@ func (p *permits) notes(ctx context.Context, dir string) []string {
 		ctx, cancel := context.WithTimeout(ctx, permitTimeout)
 		defer cancel()
 		short, err := tryPermits(ctx, dir)
+		if path, ok := errors.AsType[*os.PathError](err); ok {
+			err = path.Err // the path has the launcher's PID, and a text that changes is written again and again
+		}
 		if err != nil {
 			return []string{fmt.Sprintf("which limits servers get could not be tried: %v", err)}
 		}

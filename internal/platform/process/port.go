@@ -76,6 +76,13 @@ func (p *ports) reserve(uid, label string, in *input, before uint16, own []uint1
 	return nil
 }
 
+// vacant tells of a listener whose port another instance has.
+func (p *ports) vacant(uid string, listeners []platform.Listener) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conflict(uid, listeners)
+}
+
 // again gives an instance back what it had, unless another one has some of its listeners' ports by now.
 func (p *ports) again(uid, label string, uses []use) error {
 	p.mu.Lock()

@@ -65,7 +65,11 @@ func TestAStoppedInstanceIsNotResumed(t *testing.T) {
 	if err := h.d.Resume(t.Context(), ref("a")); err != nil {
 		t.Fatal(err)
 	}
-	if o := h.inspect("a"); o.State != platform.StateStopped || o.Parked {
+	h.reopen()
+	if err := h.d.Resume(t.Context(), ref("a")); err != nil {
+		t.Fatal(err)
+	}
+	if o := h.inspect("a"); o.State != platform.StateStopped || o.Parked || len(h.lines("a", "starts")) != 1 {
 		t.Errorf("%+v", o)
 	}
 }
@@ -125,12 +129,29 @@ func TestAPortThatAnotherInstanceHasGotSinceARebootIsNotTakenBack(t *testing.T) 
 	if o := h.inspect("a"); o.State != platform.StateStopped || !o.Parked {
 		t.Errorf("%+v", o)
 	}
-	h.stop("b", 0)
-	h.in("b", platform.StateStopped)
+	other := desired("a", "other")
+	h.ensure(other)
+	h.running("a", "other")
+	h.ensure(func() platform.Desired { d := listens("b"); d.Hash = "h2"; return d }())
+	h.running("b", "h2")
+}
+
+func TestWhatRanBeforeARebootHasItsPortsAgainWhenTheyAreFree(t *testing.T) {
+	h := newHost(t)
+	d := desired("a", "h")
+	d.Listeners = []platform.Listener{{Component: "source s", Port: h.options.Ports.Last + 1}}
+	h.ensure(d)
+	h.running("a", "h")
+	h.close()
+	h.rebooted("a")
+	h.open()
 	if err := h.d.Resume(t.Context(), ref("a")); err != nil {
 		t.Errorf("Resume: %v", err)
 	}
-	h.running("a", "h")
+	d.UID, d.Name, d.InstanceID = "b", "b", "id-of-b"
+	if err := h.d.Ensure(t.Context(), d); platform.CodeOf(err) != platform.CodePortConflict {
+		t.Errorf("Ensure: %v", err)
+	}
 }
 
 func TestNoPauseOfBeforeARebootIsKept(t *testing.T) {

@@ -111,8 +111,8 @@ func (u *unit) failed(now time.Time, in *input, err error) {
 // ready checks what a start needs and makes what can be made before one, while another server of the instance may still run. What takes long is
 // done without the lock; errOther says that meanwhile these inputs are not wanted any more.
 func (u *unit) ready(in *input) (*input, error) {
-	// Nothing is stopped for an executable that has not told that it can be run here.
-	proven := u.p != nil
+	// Nothing good gives way to an executable that has not told that it can be run here.
+	proven := u.p != nil || u.rec.Replacing && u.rec.Next != nil && u.rec.Next.Seq == in.Seq
 	if !u.d.plugins.prepared(in.PluginKey) || !u.d.executables.known(in.Version, proven) {
 		var err error
 		if in, err = u.prepare(in, proven); err != nil {

@@ -205,6 +205,46 @@ func TestWhatRanIsStartedAgainThoughItsExecutableTellsNoVersion(t *testing.T) {
 	until(t, "another run", func() bool { return h.running("a", "h").PID != before.PID })
 }
 
+func TestWhatRanBeforeARebootIsStartedAgainThoughItsExecutableTellsNoVersion(t *testing.T) {
+	h, say := asking(t)
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	h.close()
+	kill(t, before.PID, 9)
+	until(t, "it is dead", func() bool { return !lives(before.PID) })
+	h.rebooted("a")
+	say("0.2.2", "exit 1")
+	h.open()
+	h.ensure(desired("a", "h"))
+	h.running("a", "h")
+}
+
+func TestAReplacementThatTellsNoVersionTakesNoPlaceOfAServerThatHasCrashed(t *testing.T) {
+	h, say := asking(t)
+	h.ensure(desired("a", "h"))
+	before := h.running("a", "h")
+	h.close()
+	file, err := loadInput(h.home("a"), 1)
+	if err == nil {
+		err = writer{}.saveInput(h.home("a"), 2, file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.rewrite("a", func(r *record) {
+		next := *r.Current
+		next.Seq, next.Hash, next.Version = 2, "h2", "0.3.0"
+		r.LastSeq, r.Next, r.Replacing = 2, &next, true
+	})
+	say("0.3.0", "exit 1")
+	kill(t, before.PID, 9)
+	until(t, "it is dead", func() bool { return !lives(before.PID) })
+	h.open()
+	if o := h.running("a", "h"); o.NextHash != "h2" || platform.CodeOf(o.StartError) != platform.CodeVersionUnavailable {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestAServerThatCrashesWhileAnotherVersionIsAskedIsStartedAgain(t *testing.T) {
 	h, say := asking(t)
 	h.ensure(desired("a", "h"))

@@ -32,7 +32,7 @@ func runIdle(ctx context.Context, w *world) (_ *result, err error) {
 			return nil, err
 		}
 	}
-	found.note("Processor time is that of the process itself, in ticks of 10 ms; what it costs the API server is not in it. The controller elects a leader: its Lease every 2 s.")
+	found.note("Processor time is that of the process itself, an agent's with that of its rotator, in ticks of 10 ms; what it costs the API server is not in it. The controller elects a leader: its Lease every 2 s.")
 	return found, nil
 }
 
